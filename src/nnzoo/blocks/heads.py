@@ -1,0 +1,34 @@
+"""How a body's features become the outputs of a spec: one linear read-out an output field.
+
+B batch, D width, K classes, O numbers, C H W picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from nnzoo.core.fields import AnyField, Classes, Image, Values
+
+
+class Heads(nn.Module):
+    """Features (B D) to outputs by name: logits (B K), standardised numbers (B O), or a standardised picture (B C H W)."""
+
+    def __init__(self, width: int, outputs: Mapping[str, AnyField]):
+        super().__init__()
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.linear = nn.ModuleDict()
+        for name, field in outputs.items():
+            assert isinstance(field, (Classes, Values, Image)), f"no read-out for {field.type}"
+            self.shapes[name] = (field.channels, field.height, field.width) if isinstance(field, Image) else (field.size,)
+            self.linear[_safe(name)] = nn.Linear(width, field.size)
+
+    def forward(self, features_BD: Tensor) -> dict[str, Tensor]:
+        """Outputs by field name."""
+        return {name: self.linear[_safe(name)](features_BD).unflatten(1, shape) for name, shape in self.shapes.items()}
+
+
+def _safe(name: str) -> str:
+    """A module's name may hold no dot and not be an attribute of ModuleDict."""
+    return "to_" + name.replace(".", "_")

@@ -1,0 +1,63 @@
+"""What a network can do once it has learned: small protocols, known per data and task, never flags."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """Makes new data."""
+
+    def sample(self, n: int, condition: Any = None) -> Tensor:
+        """`n` new values of the input field, standardised as the network was trained; drawn from torch's default generator."""
+
+
+@runtime_checkable
+class Steps(Protocol):
+    """Writes a sequence symbol by symbol; the state is explicit: (h, c) in an LSTM, the key-value cache in a GPT."""
+
+    def start(self, rows: int) -> Any:
+        """The state before the first symbol, for `rows` sequences (a tuple of tensors, rows in dimension 0)."""
+
+    def step(self, state: Any, symbols_BT: Tensor) -> tuple[Tensor, Any]:
+        """Read T symbols; logits of the symbol after each (B T V), and the state after the last."""
+
+    def select(self, state: Any, rows: Tensor) -> Any:
+        """The state of chosen rows, in that order (beam search)."""
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """Turns data into a shorter code and back."""
+
+    def encode(self, inputs: dict[str, Any]) -> Tensor:
+        """Codes (B ...) of inputs."""
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Data from codes."""
+
+
+@runtime_checkable
+class Surprise(Protocol):
+    """Says how unusual data are; higher is stranger."""
+
+    def surprise(self, inputs: dict[str, Any]) -> Tensor:
+        """One number a row (B)."""
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """States what it has learned in words or a formula."""
+
+    def formula(self) -> str:
+        """Readable text."""
+
+
+class Predicts(Protocol):
+    """Gives every output field for its inputs; the plain `forward`."""
+
+    def forward(self, inputs: dict[str, Any]) -> dict[str, Tensor]:
+        """Outputs by name: logits (B K) for classes, standardised numbers (B O) for values."""

@@ -1,0 +1,81 @@
+"""What the loop tells the world while it works: one typed stream for progress bar, journal and trackers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Event:
+    """Base of all events."""
+
+
+@dataclass(frozen=True)
+class StageStarted(Event):
+    """A stage begins; `steps` is its planned length (0: unknown, as in a closed-form solution)."""
+
+    stage: int
+    name: str
+    stages: int
+    steps: int
+    epoch_steps: int
+    budget: str
+    resumed_at: int = 0
+
+
+@dataclass(frozen=True)
+class Progress(Event):
+    """Learning goes on; sent at most ten times a second. `left` is the time left in the stage, in seconds, None if unknown."""
+
+    stage: int
+    step: int
+    steps: int
+    epoch: int
+    loss: float | None
+    left: float | None
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Validated(Event):
+    """A look at the validation part; `best` says whether these are the best weights so far."""
+
+    stage: int
+    step: int
+    epoch: int
+    train: float | None
+    valid: float | None
+    best: bool
+    seconds: float
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Saved(Event):
+    """A checkpoint is durably on disk."""
+
+    stage: int
+    step: int
+    path: str
+
+
+@dataclass(frozen=True)
+class StageEnded(Event):
+    """A stage is over, and why."""
+
+    stage: int
+    step: int
+    stopped: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Warned(Event):
+    """Something a person should know, in one sentence."""
+
+    text: str
+
+
+Listener = Callable[[Event], Any]

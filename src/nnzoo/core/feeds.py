@@ -1,0 +1,164 @@
+"""Where a stage's batches come from. A feed is resumable: batch number k is a function of (seed, stage, k) and of nothing else.
+
+B batch, L lanes, T window.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from nnzoo.core.dataset import Batch, Dataset
+from nnzoo.core.errors import DataError
+from nnzoo.core.fields import Sequences, Tokens
+from nnzoo.core.seeds import generator
+
+if TYPE_CHECKING:
+    from nnzoo.core.network import Network
+
+
+class Stream(ABC):
+    """A feed opened on a data set: `length` batches an epoch of about `rows` rows each, any of them by number."""
+
+    length: int
+    rows: int
+
+    @abstractmethod
+    def at(self, drawn: int) -> Batch:
+        """The batch that comes after `drawn` others (counted over all epochs)."""
+
+
+class Feed(ABC):
+    """How batches are drawn. `open` binds it to data; `validation` is the same view of the data in order, nothing random."""
+
+    @abstractmethod
+    def open(self, dataset: Dataset, network: Network, seed: int, stage: int) -> Stream:
+        """Bind to a data set."""
+
+    def validation(self) -> Feed:
+        """The feed for the validation part."""
+        return ordered()
+
+
+class _Rows(Stream):
+    def __init__(self, dataset: Dataset, batch: int, seed: tuple[int, int] | None, augment: Callable[[Batch], Batch] | None):
+        self.dataset, self.rows, self.seed, self.augment = dataset, min(batch, len(dataset)), seed, augment
+        self.length = -(-len(dataset) // batch)
+        self.batch, self.epoch = batch, -1
+        self.order = torch.arange(len(dataset), device=dataset.device)
+
+    def at(self, drawn: int) -> Batch:
+        epoch, k = divmod(drawn, self.length)
+        if self.seed is not None and epoch != self.epoch:
+            order = torch.randperm(len(self.dataset), generator=generator(*self.seed, epoch))
+            self.order, self.epoch = order.to(self.dataset.device), epoch
+        batch = self.dataset.take(self.order[k * self.batch : (k + 1) * self.batch])
+        return self.augment(batch) if self.augment else batch
+
+
+@dataclass(frozen=True)
+class shuffled(Feed):
+    """Every row once an epoch in random order. `augment` changes whole batches, under the seed of the step."""
+
+    batch: int = 128
+    augment: Callable[[Batch], Batch] | None = None
+
+    def open(self, dataset: Dataset, network: Network, seed: int, stage: int) -> Stream:
+        return _Rows(dataset, self.batch, (seed, stage), self.augment)
+
+
+@dataclass(frozen=True)
+class ordered(Feed):
+    """Every row once, in order."""
+
+    batch: int = 512
+
+    def open(self, dataset: Dataset, network: Network, seed: int, stage: int) -> Stream:
+        return _Rows(dataset, self.batch, None, None)
+
+
+@dataclass(frozen=True)
+class whole(Feed):
+    """All rows in one batch, every step (full-batch learning on one graph)."""
+
+    def open(self, dataset: Dataset, network: Network, seed: int, stage: int) -> Stream:
+        return _Rows(dataset, max(1, len(dataset)), None, None)
+
+    def validation(self) -> Feed:
+        return self
+
+
+class _Windows(Stream):
+    def __init__(self, dataset: Dataset, name: str, window: int, lanes: int):
+        stored = dataset.columns[name]
+        if dataset.index is not None:
+            raise DataError("windows read whole texts; a part of a text set is a data set of its own")
+        text = stored["values"]
+        lanes = max(1, min(lanes, (len(text) - 1) // 2))
+        if len(text) < 3:
+            raise DataError("the text has fewer than three symbols: there is nothing to predict; give a longer text")
+        self.name, self.text, self.lanes, self.rows = name, text, lanes, lanes
+        self.lane = (len(text) - 1) // lanes
+        self.window = min(window, self.lane)
+        self.length = -(-self.lane // self.window)
+        self.starts_L1 = torch.arange(lanes, device=text.device)[:, None] * self.lane
+        self.device = dataset.device
+
+    def at(self, drawn: int) -> Batch:
+        k = drawn % self.length
+        width = min(self.window, self.lane - k * self.window)
+        where_LT = self.starts_L1 + torch.arange(k * self.window, k * self.window + width + 1, device=self.text.device)
+        tokens_LT = self.text[where_LT].long().to(self.device)
+        lengths_L = torch.full((self.lanes,), width + 1, device=self.device)
+        return Batch({self.name: Sequences(tokens_LT, lengths_L)}, {}, self.lanes, fresh=k == 0)
+
+
+@dataclass(frozen=True)
+class windows(Feed):
+    """Windows of long texts: `lanes` readers side by side, each going on where its last window ended.
+
+    A batch holds `window` + 1 symbols (L T+1): each is predicted from those before it, so neighbours share one symbol.
+    `fresh` is true at the start of an epoch, where carried state begins anew.
+    """
+
+    window: int = 50
+    lanes: int = 50
+
+    def open(self, dataset: Dataset, network: Network, seed: int, stage: int) -> Stream:
+        name = next(n for n, f in dataset.spec.inputs.items() if isinstance(f, Tokens))
+        return _Windows(dataset, name, self.window, self.lanes)
+
+    def validation(self) -> Feed:
+        return replace(self, window=max(self.window, 200))
+
+
+@dataclass(frozen=True)
+class encoded(Feed):
+    """Rows with what a frozen part of the network makes of them: `by` names a method (Batch -> tensor B ...), run once over
+    the data when the stage starts; its result is `batch[name]`."""
+
+    by: str
+    name: str = "latent"
+    inner: Feed = shuffled()
+
+    def open(self, dataset: Dataset, network: Network, seed: int, stage: int) -> Stream:
+        encode: Callable[[Batch], Tensor] = getattr(network, self.by)
+        was_training = [module for module in network.modules() if module.training]
+        network.eval()
+        with torch.no_grad():
+            latents = torch.cat([encode(batch) for batch in dataset.batches(1024)])
+        for module in was_training:
+            module.training = True
+        stored = latents
+        if dataset.index is not None:
+            stored = latents.new_zeros(dataset.total, *latents.shape[1:])
+            stored[dataset.index] = latents
+        return self.inner.open(dataset.replaced(extra={self.name: stored}), network, seed, stage)
+
+    def validation(self) -> Feed:
+        return replace(self, inner=self.inner.validation())

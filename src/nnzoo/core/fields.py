@@ -1,0 +1,214 @@
+"""Typed data with named fields: what a column of a data set is, how it is stored, and what a network receives.
+
+A field is a frozen description that survives JSON. Its data are *stored* as a dict of tensors for all rows; `take` turns
+chosen rows into the *value* that a network sees. Fields own raggedness: a network reads lengths, it never guesses padding.
+
+Shapes: N rows stored, B rows taken, F numeric columns, K category columns, C H W image, T longest taken, E edges, O targets.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field as Option
+from torch import Tensor
+
+Stored = dict[str, Tensor]
+
+
+class Rows(NamedTuple):
+    """Value of a `Table`: standardised numbers (B F, float) and category codes (B K, long; 0 means unseen or missing)."""
+
+    numeric_BF: Tensor
+    codes_BK: Tensor
+
+
+class Sequences(NamedTuple):
+    """Value of `Tokens`: symbols (B T, long, padded with 0) and their lengths (B, long)."""
+
+    tokens_BT: Tensor
+    lengths_B: Tensor
+
+
+class GraphValue(NamedTuple):
+    """Value of a `Graph`: node features (N F), directed edges (2 E: from, to), and the nodes asked about (B)."""
+
+    x_NF: Tensor
+    edges_2E: Tensor
+    nodes_B: Tensor
+
+
+class Field(BaseModel):
+    """Base of all fields. `key` names the stored tensor whose first dimension counts rows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    key: ClassVar[str]
+    ragged: ClassVar[bool] = False
+
+    def rows(self, stored: Stored) -> int:
+        """How many rows are stored."""
+        return len(stored[self.key])
+
+    def take(self, stored: Stored, indices: Tensor) -> Any:
+        """The value of the rows at `indices` (B, long, on the device of the stored tensors)."""
+        return stored[self.key][indices]
+
+
+class Category(BaseModel):
+    """A category column: its name and how many codes it has, code 0 (unseen or missing) included."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    size: int
+
+
+class Table(Field):
+    """Columns of a table. Numbers are stored standardised; `mean` and `std` (original units) restore them."""
+
+    type: Literal["table"] = "table"
+    numeric: tuple[str, ...] = ()
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    categories: tuple[Category, ...] = ()
+    key: ClassVar[str] = "numeric"
+
+    def take(self, stored: Stored, indices: Tensor) -> Rows:
+        return Rows(stored["numeric"][indices], stored["codes"][indices])
+
+    def restore(self, numeric_BF: Tensor) -> Tensor:
+        """Standardised numbers back in original units."""
+        return numeric_BF * numeric_BF.new_tensor(self.std) + numeric_BF.new_tensor(self.mean)
+
+
+class Image(Field):
+    """Pictures of one size. Stored as uint8 (N C H W) or float in 0..1; taken as float, standardised by channel."""
+
+    type: Literal["image"] = "image"
+    channels: int
+    height: int
+    width: int
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    key: ClassVar[str] = "pixels"
+
+    @property
+    def size(self) -> int:
+        """Numbers in one picture."""
+        return self.channels * self.height * self.width
+
+    def take(self, stored: Stored, indices: Tensor) -> Tensor:
+        return self.standardise(stored["pixels"][indices])
+
+    def standardise(self, pixels_BCHW: Tensor) -> Tensor:
+        """uint8 or 0..1 pixels as standardised floats: one multiplication and one subtraction."""
+        unit = 255.0 if pixels_BCHW.dtype == torch.uint8 else 1.0
+        if len(self.mean) == 1:
+            return pixels_BCHW.to(torch.float32).mul_(1 / (unit * self.std[0])).sub_(self.mean[0] / self.std[0])
+        scale_C11 = torch.tensor([1 / (unit * s) for s in self.std], device=pixels_BCHW.device).view(-1, 1, 1)
+        shift_C11 = torch.tensor([m / s for m, s in zip(self.mean, self.std)], device=pixels_BCHW.device).view(-1, 1, 1)
+        return pixels_BCHW.to(torch.float32).mul_(scale_C11).sub_(shift_C11)
+
+    def restore(self, x_BCHW: Tensor) -> Tensor:
+        """Standardised pictures back to 0..1 (not clipped)."""
+        return x_BCHW * x_BCHW.new_tensor(self.std).view(-1, 1, 1) + x_BCHW.new_tensor(self.mean).view(-1, 1, 1)
+
+
+class Tokens(Field):
+    """Sequences of symbols of different length. Stored end to end with offsets (N + 1), so nothing is padded at rest.
+
+    `lines`: each row is a whole of its own (a name, a review) and is framed by `start` and `end`; otherwise the rows are
+    parts of long texts that are read through windows with carried state.
+    """
+
+    type: Literal["tokens"] = "tokens"
+    vocabulary: int
+    longest: int
+    lines: bool = True
+    start: int = 1
+    end: int = 2
+    key: ClassVar[str] = "offsets"
+    ragged: ClassVar[bool] = True
+
+    def rows(self, stored: Stored) -> int:
+        return len(stored["offsets"]) - 1
+
+    def take(self, stored: Stored, indices: Tensor) -> Sequences:
+        # offsets stay on the host: the longest length of a batch must be known without waiting for the device
+        values, offsets, rows = stored["values"], stored["offsets"], indices.cpu()
+        first_B = offsets[rows]
+        lengths_B = offsets[rows + 1] - first_B
+        positions_T = torch.arange(max(1, int(lengths_B.max()) if len(rows) else 1))
+        inside_BT = positions_T < lengths_B[:, None]
+        where_BT = torch.where(inside_BT, first_B[:, None] + positions_T, 0).to(values.device)
+        tokens_BT = values[where_BT].long() if len(values) else torch.zeros_like(where_BT)
+        return Sequences(tokens_BT * inside_BT.to(values.device), lengths_B.to(values.device))
+
+
+class Graph(Field):
+    """Nodes of one graph; a row is a node. The whole graph is always seen, `nodes_B` says which rows are asked about."""
+
+    type: Literal["graph"] = "graph"
+    features: int
+    key: ClassVar[str] = "x"
+
+    def take(self, stored: Stored, indices: Tensor) -> GraphValue:
+        return GraphValue(stored["x"], stored["edges"], indices)
+
+
+class Classes(Field):
+    """One of several labels. Stored as codes (N, long); -1 where the label is missing."""
+
+    type: Literal["classes"] = "classes"
+    labels: tuple[str, ...]
+    key: ClassVar[str] = "codes"
+
+    @property
+    def size(self) -> int:
+        """How many labels."""
+        return len(self.labels)
+
+
+class Values(Field):
+    """One or several numbers to predict. Stored in original units (N O, NaN where missing), taken standardised."""
+
+    type: Literal["values"] = "values"
+    names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    key: ClassVar[str] = "numbers"
+
+    @property
+    def size(self) -> int:
+        """How many numbers."""
+        return len(self.names)
+
+    def take(self, stored: Stored, indices: Tensor) -> Tensor:
+        x_BO = stored["numbers"][indices]
+        return (x_BO - x_BO.new_tensor(self.mean)) / x_BO.new_tensor(self.std)
+
+    def restore(self, y_BO: Tensor) -> Tensor:
+        """Standardised numbers back in original units."""
+        return y_BO * y_BO.new_tensor(self.std) + y_BO.new_tensor(self.mean)
+
+
+AnyField = Annotated[Table | Image | Tokens | Graph | Classes | Values, Option(discriminator="type")]
+
+
+class Spec(BaseModel):
+    """What goes in, what comes out, and how many rows there are to learn from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    inputs: dict[str, AnyField]
+    outputs: dict[str, AnyField] = {}
+    train_size: int
+
+    def field(self, name: str) -> AnyField:
+        """The input or output of that name."""
+        return self.inputs[name] if name in self.inputs else self.outputs[name]
+
+    def only(self, side: Literal["inputs", "outputs"], *types: type) -> str | None:
+        """The name of the one input (or output) if there is exactly one and it is of one of `types`, else None."""
+        fields: dict[str, AnyField] = getattr(self, side)
+        names = list(fields)
+        return names[0] if len(names) == 1 and isinstance(fields[names[0]], types) else None

@@ -1,0 +1,90 @@
+"""What is asked of a network: the loss, what an ignorant answer scores, the score, and answers in a person's terms."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nnzoo.core.dataset import Batch, Dataset
+from nnzoo.core.errors import DataError
+from nnzoo.core.fields import Spec
+from nnzoo.core.learning import Loss
+
+if TYPE_CHECKING:
+    from nnzoo.core.network import No
+
+
+@dataclass
+class Evaluation:
+    """Scores on one part. `rows` holds each row's own share of the metric where the metric is a mean of such shares (for
+    intervals); `predictions` and `truth` what was answered and what was right, in stored terms."""
+
+    metric: str
+    scores: dict[str, float]
+    rows: np.ndarray | None = None
+    predictions: Any = None
+    truth: Any = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def score(self) -> float:
+        """The score by the task's metric."""
+        return self.scores[self.metric]
+
+
+class Task(ABC):
+    """Base of all tasks. A task has no state; `name` is the file's name with dashes."""
+
+    name: ClassVar[str]
+    metric: ClassVar[str]
+    higher: ClassVar[dict[str, bool]]  # every score's name, and whether more is better
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether a larger value of the metric is better."""
+        return self.higher[self.metric]
+
+    @abstractmethod
+    def fits(self, spec: Spec) -> No | None:
+        """None if data of this shape pose the task, else one sentence why not."""
+
+    @abstractmethod
+    def evaluate(self, network: Any, dataset: Dataset, seed: int = 0, reference: Dataset | None = None) -> Evaluation:
+        """Scores of a network (or a baseline with the same calls) on a part. `reference` is the training part, for tasks whose
+        score needs it."""
+
+    @abstractmethod
+    def floor(self, train: Dataset, test: Dataset) -> float:
+        """What an answer that has only seen how often things occur scores by the metric."""
+
+    @abstractmethod
+    def spoil(self, dataset: Dataset, seed: int) -> Dataset:
+        """The same data with what is to be learned destroyed (labels shuffled): nothing above the floor may be learned from it."""
+
+    def loss(self, outputs: Any, batch: Batch) -> Loss:
+        """The loss of a network's outputs, where the task has one of its own."""
+        raise DataError(f"{self.name} has no loss of its own; a kind that does it brings one")
+
+    def decode(self, outputs: dict[str, Tensor], spec: Spec) -> dict[str, list]:
+        """Outputs in a person's terms: columns of equal length by name."""
+        raise DataError(f"{self.name} gives no predictions for single rows; use generate")
+
+
+@torch.no_grad()
+def outputs_of(network: Any, dataset: Dataset, size: int = 256) -> dict[str, Tensor]:
+    """A network's outputs for all rows of a part, on the host, in float32. The network is in eval mode meanwhile."""
+    was_training = getattr(network, "training", False)
+    if was_training:
+        network.eval()
+    gathered: dict[str, list[Tensor]] = {}
+    for batch in dataset.batches(size):
+        for name, value in network(batch.inputs).items():
+            gathered.setdefault(name, []).append(value.float().cpu())
+    if was_training:
+        network.train()
+    return {name: torch.cat(values) for name, values in gathered.items()}

@@ -1,0 +1,76 @@
+"""What a person has, opened and nothing more: no value is changed, scaled or coded yet.
+
+N rows. `part` says, for sets with an official division, where each row belongs ("train", "valid", "test"); else None.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+@dataclass
+class Raw:
+    """Base: the name that the person used, the official division, and what a made set knows of itself (centres of modes, ...)."""
+
+    name: str
+    part: np.ndarray | None = field(default=None, kw_only=True)
+    truth: dict[str, Any] = field(default_factory=dict, kw_only=True)
+
+    def __len__(self) -> int:
+        raise NotImplementedError  # abstract
+
+
+@dataclass
+class RawTable(Raw):
+    """Rows and columns. `targets` are the columns to predict where the set itself says so."""
+
+    frame: pd.DataFrame
+    targets: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+
+@dataclass
+class RawImages(Raw):
+    """Pictures of one size: uint8 (N H W C), possibly a memory map. `labels` are strings (N), None where there are none; `files`
+    says where each came from."""
+
+    pixels: np.ndarray
+    labels: np.ndarray | None = None
+    files: list[str] | None = None
+    label_name: str = "label"
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+
+@dataclass
+class RawTexts(Raw):
+    """Texts. `lines`: each is a whole of its own (names, reviews); otherwise they are parts of one long text, in order."""
+
+    texts: list[str]
+    lines: bool = True
+    labels: np.ndarray | None = None
+    label_name: str = "label"
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+
+@dataclass
+class RawGraph(Raw):
+    """One graph; a row is a node: features (N F, float32), undirected edges once each (2 E), labels (N, strings)."""
+
+    x: np.ndarray
+    edges: np.ndarray
+    labels: np.ndarray | None = None
+    label_name: str = "label"
+    nodes: list[str] | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)

@@ -1,0 +1,104 @@
+"""Classification, whatever goes in: cross-entropy, accuracy and its relatives, labels with probabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from nnzoo.core.dataset import Batch, Dataset
+from nnzoo.core.fields import AnyField, Classes, Spec
+from nnzoo.core.learning import Loss
+from nnzoo.core.network import No
+from nnzoo.core.seeds import generator
+from nnzoo.core.task import Evaluation, Task, outputs_of
+
+
+class Classification(Task):
+    """One label of several for each row. `inputs` are the field types that pose this task."""
+
+    metric = "accuracy"
+    higher = {"accuracy": True, "balanced_accuracy": True, "macro_f1": True, "log_loss": False}
+    inputs: tuple[type, ...] = ()
+    what = "rows"
+
+    def fits(self, spec: Spec) -> No | None:
+        if spec.only("inputs", *self.inputs) is None:
+            return No(f"{self.name} needs {self.what} as its one input")
+        if spec.only("outputs", Classes) is None:
+            return No(f"{self.name} needs one column of labels; name it with --target")
+        return None
+
+    def loss(self, outputs: dict[str, Tensor], batch: Batch) -> Loss:
+        """Cross-entropy in nats, summed over rows that have a label."""
+        (name,) = outputs
+        codes_B = batch.outputs[name]
+        loss_B = F.cross_entropy(outputs[name], codes_B, reduction="none", ignore_index=-1)
+        if batch.weight is None:
+            return Loss(loss_B.sum(), (codes_B >= 0).sum())
+        return Loss((loss_B * batch.weight).sum(), (batch.weight * (codes_B >= 0)).sum())
+
+    def evaluate(self, network: Any, dataset: Dataset, seed: int = 0, reference: Dataset | None = None) -> Evaluation:
+        (name,) = dataset.spec.outputs
+        logits = outputs_of(network, dataset)[name]
+        known = dataset.stored(name, "codes").cpu() >= 0
+        truth = dataset.stored(name, "codes").cpu()[known].numpy()
+        probability = logits.double().softmax(1)[known].numpy()
+        weight = None if dataset.weight is None else _rows_weight(dataset)[known.numpy()]
+        return Evaluation(
+            self.metric,
+            _scores(truth, probability, weight),
+            rows=(probability.argmax(1) == truth).astype(float),
+            predictions=probability,
+            truth=truth,
+        )
+
+    def floor(self, train: Dataset, test: Dataset) -> float:
+        """Accuracy of always answering the commonest label of the training part."""
+        (name,) = train.spec.outputs
+        commonest = train.stored(name, "codes").mode().values.cpu()
+        return float((test.stored(name, "codes").cpu() == commonest).float().mean())
+
+    def spoil(self, dataset: Dataset, seed: int) -> Dataset:
+        """Labels shuffled among the rows."""
+        (name,) = dataset.spec.outputs
+        codes = dataset.columns[name]["codes"]
+        order = torch.randperm(len(codes), generator=generator(seed)).to(codes.device)
+        return dataset.replaced({name: {"codes": codes[order]}})
+
+    def decode(self, outputs: dict[str, Tensor], spec: Spec) -> dict[str, list]:
+        """The likeliest label and its probability."""
+        (name,) = spec.outputs
+        field: AnyField = spec.outputs[name]
+        assert isinstance(field, Classes)
+        probability_BK = outputs[name].double().softmax(1)
+        best = probability_BK.max(1)
+        return {name: [field.labels[i] for i in best.indices.tolist()], "probability": best.values.tolist()}
+
+
+def _rows_weight(dataset: Dataset) -> np.ndarray:
+    weight = dataset.weight
+    assert weight is not None
+    return (weight if dataset.index is None else weight[dataset.index]).cpu().numpy()
+
+
+def _scores(truth: np.ndarray, probability: np.ndarray, weight: np.ndarray | None) -> dict[str, float]:
+    """Scores from true codes (N) and probabilities (N K); balanced accuracy and F1 are over the labels that occur."""
+    answer = probability.argmax(1)
+    w = np.ones(len(truth)) if weight is None else weight
+    recall, f1 = [], []
+    for label in np.unique(truth):
+        hit = (w * ((answer == label) & (truth == label))).sum()
+        is_label, said = (w * (truth == label)).sum(), (w * (answer == label)).sum()
+        recall.append(hit / is_label)
+        f1.append(2 * hit / (is_label + said))
+    true_probability = probability[np.arange(len(truth)), truth].clip(1e-12)
+    return {
+        "accuracy": float(np.average(answer == truth, weights=w)),
+        "balanced_accuracy": float(np.mean(recall)),
+        "macro_f1": float(np.mean(f1)),
+        "log_loss": float(np.average(-np.log(true_probability), weights=w)),
+    }
