@@ -14,11 +14,13 @@ import pandas as pd
 
 @dataclass
 class Raw:
-    """Base: the name that the person used, the official division, and what a made set knows of itself (centres of modes, ...)."""
+    """Base: the name that the person used, the official division, what a made set knows of itself (centres of modes, ...), and
+    `notes`: sentences on what was changed or passed over while opening."""
 
     name: str
     part: np.ndarray | None = field(default=None, kw_only=True)
     truth: dict[str, Any] = field(default_factory=dict, kw_only=True)
+    notes: list[str] = field(default_factory=list, kw_only=True)
 
     def __len__(self) -> int:
         raise NotImplementedError  # abstract
