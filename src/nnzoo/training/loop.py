@@ -1,0 +1,339 @@
+"""The one loop that executes stages of every kind: gradient, adversarial, staged, closed-form, Hebbian, competitive.
+
+    plan -> [look at the validation part] -> [save] -> step -> ...  -> best weights -> next stage
+
+Where a run stands is known at every step boundary, so that a run killed anywhere goes on to the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nnzoo.core.dataset import Parts
+from nnzoo.core.errors import Interrupted, NotFinite, RunError
+from nnzoo.core.events import Event, Progress, Saved, StageEnded, StageStarted, Validated, Warned
+from nnzoo.core.feeds import Stream, shuffled
+from nnzoo.core.learning import Clock, Solve, Stage
+from nnzoo.core.network import Network
+from nnzoo.core.seeds import seed_default
+from nnzoo.training.checkpoints import Checkpoint, Checkpoints
+from nnzoo.training.devices import device_of, reads_flags_every
+from nnzoo.training.durable import lock
+from nnzoo.training.journal import Journal
+from nnzoo.training.names import prepare_modes
+from nnzoo.training.plan import look_every, planned_steps, validation_loss
+from nnzoo.training.settings import Settings
+from nnzoo.training.signals import Stop, listening
+from nnzoo.training.state import Place, copy_of, put
+from nnzoo.training.steps import Stepper
+
+SHOW_EVERY = 0.1  # seconds between two progress events
+FEED = -2  # the place of the feed among the moves of a step, for seeds
+
+
+@dataclass
+class Outcome:
+    """What came of a run. `network` is the trained one (rebuilt if the run was resumed after it had grown); `validation` the best
+    validation loss of the last stage that has one; `stopped` says why learning ended."""
+
+    network: Network
+    seconds: float
+    epochs: int
+    steps: int
+    stopped: str
+    validation: float | None
+    history: list[dict[str, Any]]
+
+
+def train(
+    network: Network,
+    parts: Parts,
+    settings: Settings = Settings(),
+    folder: Path | None = None,
+    listen: Sequence[Callable[[Event], Any]] = (),
+    resume: bool = False,
+) -> Outcome:
+    """Train a network on `parts` by its stages.
+
+    With a `folder`, journal and checkpoints are kept there and `resume` goes on from the last one; without, nothing is
+    written. Raises NotFinite (the weights are the last good ones), Interrupted after a signal, RunError if saving fails.
+    """
+    if folder is None:
+        with listening() as stop:
+            return _Run(network, parts, settings, None, listen, stop).run(False)
+    with lock(folder), listening() as stop:
+        return _Run(network, parts, settings, folder, listen, stop).run(resume)
+
+
+class _Run:
+    def __init__(
+        self,
+        network: Network,
+        parts: Parts,
+        settings: Settings,
+        folder: Path | None,
+        listen: Sequence[Callable[[Event], Any]],
+        stop: Stop,
+    ):
+        self.device = device_of(settings.device)
+        self.network = network.to(self.device)
+        self.parts = parts if parts.train.device == self.device else parts.to(self.device)
+        self.settings, self.folder, self.listen, self.stop = settings, folder, listen, stop
+        self.journal = Journal(folder)
+        self.checkpoints = None if folder is None else Checkpoints(folder)
+        self.place, self.best_tensors, self.memory = Place(), dict[str, Tensor](), dict[str, Tensor]()
+        self.restored: Checkpoint | None = None
+        self.stepper: Stepper | None = None
+        self.saved_at = time.perf_counter()
+
+    def run(self, resume: bool) -> Outcome:
+        if resume:
+            self._restore()
+        elif self.checkpoints is not None:
+            self.checkpoints.clear()
+            self.journal.cut(0)
+        if self.settings.compile:
+            self.network.compile()
+        if self.journal.size() == 0:
+            self.journal.write("begin", kind=self.network.kind, settings=self.settings.facts())
+        stages = self.network.stages(self.network.task)
+        while self.place.stage < len(stages):
+            stage = stages[self.place.stage]
+            if all(isinstance(move, Solve) and move.sees == "dataset" for move in stage.moves):
+                self._solve(stage, len(stages))
+            else:
+                self._descend(stage, stages)
+            self.place.validation = self.place.validation if self.place.best is None else self.place.best
+            self.journal.write("stage ended", stage=stage.name, step=self.place.step, stopped=self.place.stopped)
+            self._tell(StageEnded(self.place.stage, self.place.step, self.place.stopped, self.place.stage_seconds))
+            self.best_tensors, self.memory, self.stepper, self.restored = {}, {}, None, None
+            self.place.next_stage()
+            stages = self.network.stages(self.network.task)  # bound methods of the network as it is now
+            if self.place.stage < len(stages):
+                self._save()
+        for parameter in self.network.parameters():
+            parameter.requires_grad_(True)
+        self.network.eval()
+        self._save()
+        place = self.place
+        return Outcome(self.network, place.seconds, place.epochs, place.all_steps, place.stopped, place.validation, place.history)
+
+    # ---- stages of steps
+
+    def _descend(self, stage: Stage, stages: tuple[Stage, ...]) -> None:
+        place, settings = self.place, self.settings
+        feed = stage.feed or shuffled()
+        stream = feed.open(self.parts.train, self.network, settings.seed, place.stage)
+        validation: Stream | None = None
+        if stage.validate is not None and self.parts.valid is not None and len(self.parts.valid):
+            validation = feed.validation().open(self.parts.valid, self.network, settings.seed, place.stage)
+        if place.steps is None:
+            place.steps = planned_steps(self.network, stage, place.stage, stages, settings, stream, validation)
+            self.journal.write("planned", stage=stage.name, steps=place.steps, budget=settings.budget)
+        self.stepper = stepper = Stepper(self.network, stage, place.stage, settings, place.steps)
+        self.memory = self.network.memory(stream.rows)
+        if self.restored is not None:
+            self._put_back(stepper)
+        else:
+            self._save()
+        every = look_every(max(1, stream.length // settings.accumulate), place.steps)
+        patience = stage.patience if settings.patience is None else settings.patience
+        clock = Clock(place.stage, steps=place.steps, memory=self.memory)
+        flags = reads_flags_every(self.device)
+        self._tell(
+            StageStarted(
+                place.stage, stage.name, len(stages), place.steps, stream.length, settings.budget or f"{stage.epochs}epochs", place.step
+            )
+        )
+        began = shown = time.perf_counter()
+        began_step, before = place.step, (place.seconds, place.stage_seconds)
+        epochs_before = place.epochs - place.drawn // stream.length
+        while True:
+            now = time.perf_counter()
+            place.seconds, place.stage_seconds = before[0] + now - began, before[1] + now - began
+            place.epochs = epochs_before + -(-place.drawn // stream.length)
+            if self.stop:
+                self._interrupt(stage)
+            over = place.step >= place.steps
+            if (place.step % every == 0 and place.step or over) and place.validated != place.step:
+                self._look(stage, stepper, validation)
+                if self.stop:
+                    self._interrupt(stage)
+            if over or (patience and place.since >= patience):
+                break
+            if now - self.saved_at > settings.checkpoint_seconds:
+                self._save()
+            if now - shown > SHOW_EVERY:
+                shown = now
+                left = (now - began) / max(1, place.step - began_step) * (place.steps - place.step)
+                loss = float(stepper.loss_sum) / max(float(stepper.loss_weight), 1e-12)
+                self._tell(
+                    Progress(place.stage, place.step, place.steps, place.epochs, loss, left, stepper.shown() if stepper.metrics else {})
+                )
+            clock.step, clock.epoch = place.step, place.drawn // stream.length
+            seed_default(settings.seed, place.stage, place.step, FEED)  # augmentation draws from the default generator
+            batches = [stream.at(place.drawn + k) for k in range(settings.accumulate)]
+            stepper.step(batches, clock)
+            self.memory = clock.memory
+            if place.step % flags == 0:
+                self._check(stepper)
+            place.step += 1
+            place.all_steps += 1
+            place.drawn += settings.accumulate
+        place.stopped = "the planned length was reached" if over else f"no better validation loss in {patience} looks"
+        if validation is not None and self.best_tensors:
+            put(self.network, self.best_tensors)
+        elif stepper.average is not None:
+            self._use_average(stepper)
+        stepper.check_rules(clock)
+
+    def _look(self, stage: Stage, stepper: Stepper, validation: Stream | None) -> None:
+        """A look at the validation part: is this the best so far?"""
+        place = self.place
+        self._check(stepper)
+        stepper.check_rules(Clock(place.stage, place.step))
+        train = stepper.train_loss()
+        valid, metrics, better = None, stepper.shown(), False
+        if validation is not None:
+            raw = copy_of(self.network) if stepper.average is not None else {}
+            if stepper.average is not None:
+                self._use_average(stepper)
+            result = validation_loss(self.network, stage, validation, self.settings, place.stage, place.step, self.stop)
+            if result is not None:
+                valid, more = result
+                metrics = {**metrics, **more}
+                better = math.isfinite(valid) and (place.best is None or valid < place.best)
+                if better:
+                    place.best, place.since, self.best_tensors = valid, 0, copy_of(self.network)
+                else:
+                    place.since += 1
+            if raw:
+                put(self.network, raw)
+            if result is None:
+                return  # interrupted: the look will be repeated
+        place.validated = place.step
+        stepper.forget_loss()
+        line = dict(
+            stage=place.stage, step=place.step, epoch=place.epochs, train=train, valid=valid, seconds=round(place.seconds, 3), **metrics
+        )
+        place.history.append(line)
+        self.journal.write("look", best=better, **line)
+        self._tell(Validated(place.stage, place.step, place.epochs, train, valid, better, place.seconds, metrics))
+
+    def _use_average(self, stepper: Stepper) -> None:
+        assert stepper.average is not None
+        with torch.no_grad():
+            for name, parameter in stepper.trained:
+                parameter.copy_(stepper.average[name])
+
+    def _check(self, stepper: Stepper) -> None:
+        try:
+            stepper.check()
+        except NotFinite as error:
+            self.journal.write("not finite", stage=error.stage, step=error.step, move=error.move)
+            raise
+
+    # ---- stages that are solved on the whole data set
+
+    def _solve(self, stage: Stage, stages: int) -> None:
+        place = self.place
+        prepare_modes(self.network, stage.trains)
+        if self.restored is None:
+            self.memory = self.network.memory(len(self.parts.train))
+            self._save()
+        self._tell(StageStarted(place.stage, stage.name, stages, 0, 0, "until solved", place.yields))
+        began, before = time.perf_counter(), (place.seconds, place.stage_seconds)
+        clock = Clock(place.stage, memory=self.memory)
+        shown = 0.0
+        while place.move < len(stage.moves):
+            move = stage.moves[place.move]
+            rule = move.rule(self.parts, clock)  # type: ignore[arg-type, union-attr]
+            while True:
+                seed_default(self.settings.seed, place.stage, place.yields, place.move, 0)
+                with torch.no_grad():
+                    done = next(rule, None)
+                now = time.perf_counter()
+                place.seconds, place.stage_seconds = before[0] + now - began, before[1] + now - began
+                if done is None:
+                    break
+                place.yields += 1
+                place.all_steps += 1
+                if self.stop:
+                    self._interrupt(stage)
+                if now - self.saved_at > self.settings.checkpoint_seconds:
+                    self._save()
+                if now - shown > SHOW_EVERY:
+                    shown = now
+                    left = None if not done.share else (now - began) * (1 - done.share) / done.share
+                    metrics = {name: float(value) for name, value in done.metrics.items()}
+                    total = 0 if not done.share else round(place.yields / done.share)
+                    self._tell(Progress(place.stage, place.yields, total, 0, None, left, metrics))
+                    self.journal.write("solving", stage=stage.name, step=place.yields, **metrics)
+            place.move += 1
+        place.epochs += 1
+        place.stopped = "solved"
+        if not all(bool(torch.isfinite(t).all()) for t in self.network.state_dict().values() if t.is_floating_point()):
+            raise NotFinite(stage.name, place.yields, stage.moves[-1].name)
+
+    # ---- saving and going on
+
+    def _save(self) -> None:
+        if self.checkpoints is None:
+            return
+        groups = {"model": self.network.state_dict(), "best": self.best_tensors, "memory": self.memory}
+        if self.stepper is not None:
+            self._check(self.stepper)
+            groups.update(self.stepper.tensors())
+        facts = {"place": self.place.facts(), "found": self.network.found, "journal": self.journal.size()}
+        path = self.checkpoints.save(Checkpoint(facts, groups))
+        self.saved_at = time.perf_counter()
+        self._tell(Saved(self.place.stage, self.place.step, str(path)))
+
+    def _restore(self) -> None:
+        """Take up the newest whole checkpoint; without one, begin anew."""
+        if self.checkpoints is None:
+            raise RunError("there is no folder to resume from")
+        checkpoint, warnings = self.checkpoints.load()
+        for text in warnings:
+            self._tell(Warned(text))
+        if checkpoint is None:
+            self.journal.cut(0)
+            return
+        self.place = Place(**checkpoint.facts["place"])
+        old = self.network
+        if checkpoint.facts["found"] != old.found:
+            rebuilt = type(old)(old.config, old.spec, old.task, checkpoint.facts["found"], dict(old.parts.items()))
+            self.network = rebuilt.to(self.device)
+        put(self.network, checkpoint.groups.get("model", {}))
+        self.best_tensors = {n: t.to(self.device) for n, t in checkpoint.groups.get("best", {}).items()}
+        self.memory = {n: t.to(self.device) for n, t in checkpoint.groups.get("memory", {}).items()}
+        self.journal.cut(checkpoint.facts["journal"])
+        if self.place.steps is not None or self.place.yields:
+            self.restored = checkpoint
+
+    def _put_back(self, stepper: Stepper) -> None:
+        assert self.restored is not None
+        stepper.load(self.restored.groups)
+        self.memory = {n: t.to(self.device) for n, t in self.restored.groups.get("memory", {}).items()}
+        self.restored = None
+
+    def _interrupt(self, stage: Stage) -> None:
+        """Save, then say how to go on."""
+        self._save()
+        where = f"in stage '{stage.name}' at step {self.place.step or self.place.yields}"
+        if self.folder is None:
+            raise Interrupted(f"stopped by {self.stop.signal} {where}; nothing was saved, since no folder was given")
+        self.journal.write("interrupted", signal=self.stop.signal, step=self.place.step)
+        raise Interrupted(f"stopped by {self.stop.signal} {where}; all is saved in {self.folder}: the same command with --resume goes on")
+
+    def _tell(self, event: Event) -> None:
+        for listener in self.listen:
+            listener(event)

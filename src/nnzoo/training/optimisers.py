@@ -1,0 +1,106 @@
+"""From the description of a descent to a running optimiser: fused updates, schedules, and updates that NaN cannot reach."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from nnzoo.core.learning import SGD, AdamW, Descend, Schedule
+
+
+class Optimiser:
+    """A fused optimiser over named parameters, whose step is masked on the device when `bad` is 1."""
+
+    def __init__(self, description: AdamW | SGD, named: Sequence[tuple[str, nn.Parameter]], steps: int):
+        self.description, self.steps = description, max(1, steps)
+        self.named = list(dict(named).items())
+        parameters = [parameter for _, parameter in self.named]
+        self.torch: torch.optim.Optimizer
+        if isinstance(description, AdamW):
+            self.torch = torch.optim.AdamW(
+                parameters,
+                lr=description.lr,
+                betas=description.betas,
+                eps=description.eps,
+                weight_decay=description.weight_decay,
+                fused=True,
+            )
+        else:
+            self.torch = torch.optim.SGD(
+                parameters,
+                lr=description.lr,
+                momentum=description.momentum,
+                nesterov=description.nesterov,
+                weight_decay=description.weight_decay,
+                fused=True,
+            )
+        self.constant = description.schedule == Schedule()
+
+    def step(self, step: int, bad: Tensor) -> None:
+        """One update with the gradients in place; nothing changes where `bad` (0-dim float) is 1. Gradients are dropped."""
+        if not self.constant:
+            lr = self.description.lr * factor(self.description.schedule, step, self.steps)
+            for group in self.torch.param_groups:
+                group["lr"] = lr
+        self.torch.found_inf = bad  # type: ignore[attr-defined]  # the fused kernels read it, as under loss scaling
+        self.torch.step()
+        for _, parameter in self.named:
+            parameter.grad = None
+
+    def tensors(self) -> dict[str, Tensor]:
+        """State as tensors by `parameter/key`."""
+        return {
+            f"{name}/{key}": value
+            for name, parameter in self.named
+            for key, value in self.torch.state.get(parameter, {}).items()
+            if isinstance(value, Tensor)
+        }
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Put back what `tensors` gave."""
+        for name, parameter in self.named:
+            state = {}
+            for path, value in tensors.items():
+                owner, key = path.rsplit("/", 1)
+                if owner == name:
+                    like = parameter if value.shape == parameter.shape and value.ndim else value.to(parameter.device)
+                    state[key] = torch.zeros_like(like, dtype=value.dtype).copy_(value)
+            if state:
+                self.torch.state[parameter] = state
+
+
+def factor(schedule: Schedule, step: int, steps: int) -> float:
+    """What the learning rate is multiplied with at `step` of `steps`."""
+    warm = schedule.warmup * steps
+    if step < warm:
+        return (step + 1) / (warm + 1)
+    done = min(1.0, (step - warm) / max(1.0, steps - warm))
+    if schedule.decay == "cosine":
+        return schedule.floor + (1 - schedule.floor) * (1 + math.cos(math.pi * done)) / 2
+    if schedule.decay == "linear":
+        return schedule.floor + (1 - schedule.floor) * (1 - done)
+    return 1.0
+
+
+def build(moves: Sequence[tuple[Descend, list[tuple[str, nn.Parameter]]]], steps: int) -> dict[str, Optimiser]:
+    """One optimiser for each name; moves whose descriptions bear the same name share it, over the union of their parameters.
+
+    The key of a move is its description's name or, if that is empty, its own.
+    """
+    gathered: dict[str, list[tuple[str, nn.Parameter]]] = {}
+    description: dict[str, AdamW | SGD] = {}
+    count: dict[str, int] = {}
+    for move, named in moves:
+        key = key_of(move)
+        gathered.setdefault(key, []).extend(named)
+        description.setdefault(key, move.optimizer)
+        count[key] = steps
+    return {key: Optimiser(description[key], named, count[key]) for key, named in gathered.items()}
+
+
+def key_of(move: Descend) -> str:
+    """The name of the optimiser that a move uses."""
+    return move.optimizer.name or move.name

@@ -1,0 +1,118 @@
+"""How long a stage lasts: a budget turned into steps before it starts, so that from then on the run is a function of its seed."""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+from nnzoo.core.feeds import Stream
+from nnzoo.core.learning import Clock, Stage
+from nnzoo.core.network import Network
+from nnzoo.training.settings import Budget, Settings
+from nnzoo.training.state import copy_of, put
+from nnzoo.training.steps import Stepper
+
+LOOKS = (20, 100)  # a stage looks at the validation part at least and at most so often, else once an epoch
+
+
+def look_every(epoch_steps: int, steps: int) -> int:
+    """Steps between looks at the validation part."""
+    few, many = LOOKS
+    return max(1, min(max(epoch_steps, steps // many), max(1, steps // few)))
+
+
+def planned_steps(
+    network: Network,
+    stage: Stage,
+    number: int,
+    stages: tuple[Stage, ...],
+    settings: Settings,
+    stream: Stream,
+    validation: Stream | None,
+) -> int:
+    """The length of a stage in steps. A time budget is measured on the spot with steps that are undone."""
+    epoch_steps = max(1, stream.length // settings.accumulate)
+    if settings.budget is None:
+        return stage.epochs * epoch_steps
+    budget = Budget.parse(settings.budget)
+    gradual = [s for s in stages if any(getattr(m, "sees", "batch") == "batch" for m in s.moves)]
+    amount = budget.amount * stage.share / sum(s.share for s in gradual)
+    if budget.unit == "epochs":
+        return max(1, round(amount * epoch_steps))
+    if budget.unit == "steps":
+        return max(1, round(amount))
+    return _steps_in(amount, network, stage, number, settings, stream, validation, epoch_steps)
+
+
+def _steps_in(
+    seconds: float,
+    network: Network,
+    stage: Stage,
+    number: int,
+    settings: Settings,
+    stream: Stream,
+    validation: Stream | None,
+    epoch_steps: int,
+) -> int:
+    """Steps that fit into `seconds`, looks at the validation part included."""
+    began = time.perf_counter()
+    before = copy_of(network)
+    stepper = Stepper(network, stage, number, settings, 1)
+    clock = Clock(number, memory=network.memory(stream.rows))
+    period = 1
+    for descend in stage.moves:
+        period = max(period, getattr(descend, "every", 1))
+    times: list[float] = []
+    allowed = min(2.0, 0.05 * seconds)
+    while len(times) < 2 or (time.perf_counter() - began < allowed and len(times) < 200):
+        start = time.perf_counter()
+        for _ in range(period):
+            stepper.step([stream.at(clock.step % max(1, stream.length))] * settings.accumulate, clock)
+            clock.step += 1
+        float(stepper.bad)  # waits for the device
+        times.append((time.perf_counter() - start) / period)
+    put(network, before)
+    step_seconds = statistics.median(times[1:])
+    look_seconds = 0.0
+    if validation is not None and stage.validate is not None:
+        start = time.perf_counter()
+        validation_loss(network, stage, validation, settings, number, 0)
+        look_seconds = time.perf_counter() - start
+    left = max(0.0, seconds - (time.perf_counter() - began))
+    steps = max(1, int(left / step_seconds))
+    for _ in range(5):  # looks take time from steps, and the number of looks depends on the steps
+        looks = -(-steps // look_every(epoch_steps, steps))
+        steps = max(1, int((left - looks * look_seconds) / step_seconds))
+    return steps
+
+
+def validation_loss(
+    network: Network, stage: Stage, stream: Stream, settings: Settings, number: int, step: int, stop: object = False
+) -> tuple[float, dict[str, float]] | None:
+    """Mean validation loss in nats (or the unit of the stage's loss) and metrics, with memory of its own; None if `stop` became
+    true on the way."""
+    import torch
+
+    from nnzoo.core.seeds import seed_default
+    from nnzoo.training.names import training_mode
+
+    assert stage.validate is not None
+    network.eval()
+    seed_default(settings.seed, number, -1)  # the same noise at every look, so that looks compare
+    clock = Clock(number, step, memory=network.memory(stream.rows), training=False)
+    total = torch.zeros((), device=network.device, dtype=torch.float32)
+    weight = torch.zeros((), device=network.device, dtype=torch.float32)
+    sums: dict[str, torch.Tensor] = {}
+    with torch.no_grad():
+        for k in range(stream.length):
+            if stop:
+                training_mode(network, stage.trains)
+                return None
+            loss = stage.validate(stream.at(k), clock)
+            total += loss.sum
+            weight += loss.weight
+            for name, value in loss.metrics.items():
+                sums[name] = sums.get(name, torch.zeros_like(total)) + value * loss.weight
+    training_mode(network, stage.trains)
+    known = float(weight) or 1.0
+    return float(total) / known, {name: float(value) / known for name, value in sums.items()}

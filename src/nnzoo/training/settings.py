@@ -1,0 +1,65 @@
+"""How a run is carried out, whatever the kind: budget, seed, device, precision."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from nnzoo.core.errors import ConfigError
+
+_UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to learn at most: seconds, epochs or steps; for all stages together, divided by their shares."""
+
+    amount: float
+    unit: Literal["seconds", "epochs", "steps"]
+
+    @classmethod
+    def parse(cls, text: str) -> Budget:
+        """Read `60s`, `5m`, `2h`, `20epochs`, `1000steps`. Raises ConfigError."""
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h|epochs?|steps?)\s*", text)
+        if not match or float(match[1]) <= 0:
+            raise ConfigError(f"budget '{text}' is not understood; write for example 60s, 5m, 20epochs or 1000steps")
+        amount, unit = float(match[1]), match[2]
+        if unit in _UNITS:
+            return cls(amount * _UNITS[unit], "seconds")
+        if amount != int(amount):
+            raise ConfigError(f"budget '{text}': give a whole number of {unit}")
+        return cls(amount, "epochs" if unit.startswith("epoch") else "steps")
+
+    def __str__(self) -> str:
+        return f"{self.amount:g}{'s' if self.unit == 'seconds' else self.unit}"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of one run. `budget` None means the length that the kind's stages name.
+
+    `accumulate` batches make one step; `patience` looks at the validation part without a better one end a stage (None: as
+    the stage says, 0: never); `checkpoint_seconds` is the time between checkpoints, which never changes the result.
+    """
+
+    budget: str | None = None
+    seed: int = 0
+    device: str = "auto"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    accumulate: int = 1
+    patience: int | None = None
+    compile: bool = False
+    checkpoint_seconds: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.budget is not None:
+            Budget.parse(self.budget)
+        if self.accumulate < 1:
+            raise ConfigError("accumulate must be at least 1")
+        if self.precision not in ("float32", "bfloat16"):
+            raise ConfigError(f"precision '{self.precision}' is unknown; use float32 or bfloat16")
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
