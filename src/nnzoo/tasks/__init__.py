@@ -27,7 +27,9 @@ def find(name: str) -> Task:
 
     if name not in names():
         near = difflib.get_close_matches(name, names(), 3, 0.4)
-        raise ConfigError(f"no task '{name}'; " + (f"did you mean {' or '.join(near)}?" if near else f"tasks are: {', '.join(names())}"))
+        raise ConfigError(
+            f"no task '{name}'; " + (f"did you mean {' or '.join(near)}?" if near else f"tasks are: {', '.join(names())}")
+        )
     module = importlib.import_module(f"nnzoo.tasks.{name.replace('-', '_')}")
     (task,) = [v for v in vars(module).values() if isinstance(v, type) and issubclass(v, Task) and v.__module__ == module.__name__]
     task.name = name

@@ -15,6 +15,7 @@ from nnzoo.core.learning import Loss
 from nnzoo.core.network import No
 from nnzoo.core.seeds import generator
 from nnzoo.core.task import Evaluation, Task, outputs_of
+from nnzoo.tasks._rows import row_weights
 
 
 class Classification(Task):
@@ -47,11 +48,11 @@ class Classification(Task):
         known = dataset.stored(name, "codes").cpu() >= 0
         truth = dataset.stored(name, "codes").cpu()[known].numpy()
         probability = logits.double().softmax(1)[known].numpy()
-        weight = None if dataset.weight is None else _rows_weight(dataset)[known.numpy()]
+        weight = row_weights(dataset)[known.numpy()]
         return Evaluation(
             self.metric,
             _scores(truth, probability, weight),
-            rows=(probability.argmax(1) == truth).astype(float),
+            rows=(probability.argmax(1) == truth) * weight / weight.mean(),
             predictions=probability,
             truth=truth,
         )
@@ -59,8 +60,10 @@ class Classification(Task):
     def floor(self, train: Dataset, test: Dataset) -> float:
         """Accuracy of always answering the commonest label of the training part."""
         (name,) = train.spec.outputs
-        commonest = train.stored(name, "codes").mode().values.cpu()
-        return float((test.stored(name, "codes").cpu() == commonest).float().mean())
+        codes, weight = train.stored(name, "codes").cpu().numpy(), row_weights(train)
+        commonest = np.bincount(codes[codes >= 0], weights=weight[codes >= 0]).argmax()
+        truth, weight = test.stored(name, "codes").cpu().numpy(), row_weights(test)
+        return float(np.average(truth[truth >= 0] == commonest, weights=weight[truth >= 0]))
 
     def spoil(self, dataset: Dataset, seed: int) -> Dataset:
         """Labels shuffled among the rows."""
@@ -79,22 +82,17 @@ class Classification(Task):
         return {name: [field.labels[i] for i in best.indices.tolist()], "probability": best.values.tolist()}
 
 
-def _rows_weight(dataset: Dataset) -> np.ndarray:
-    weight = dataset.weight
-    assert weight is not None
-    return (weight if dataset.index is None else weight[dataset.index]).cpu().numpy()
-
-
-def _scores(truth: np.ndarray, probability: np.ndarray, weight: np.ndarray | None) -> dict[str, float]:
-    """Scores from true codes (N) and probabilities (N K); balanced accuracy and F1 are over the labels that occur."""
+def _scores(truth: np.ndarray, probability: np.ndarray, w: np.ndarray) -> dict[str, float]:
+    """Scores from true codes (N), probabilities (N K) and weights (N); balanced accuracy is over the labels that occur, F1 over
+    those that occur or were answered."""
     answer = probability.argmax(1)
-    w = np.ones(len(truth)) if weight is None else weight
     recall, f1 = [], []
-    for label in np.unique(truth):
+    for label in np.union1d(truth[w > 0], answer[w > 0]):
         hit = (w * ((answer == label) & (truth == label))).sum()
         is_label, said = (w * (truth == label)).sum(), (w * (answer == label)).sum()
-        recall.append(hit / is_label)
         f1.append(2 * hit / (is_label + said))
+        if is_label > 0:
+            recall.append(hit / is_label)
     true_probability = probability[np.arange(len(truth)), truth].clip(1e-12)
     return {
         "accuracy": float(np.average(answer == truth, weights=w)),

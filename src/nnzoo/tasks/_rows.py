@@ -1,0 +1,14 @@
+"""What the tasks need to know of a part's rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nnzoo.core.dataset import Dataset
+
+
+def row_weights(dataset: Dataset) -> np.ndarray:
+    """Weights of a view's rows (N, float64), ones where the data have none."""
+    if dataset.weight is None:
+        return np.ones(len(dataset))
+    return (dataset.weight if dataset.index is None else dataset.weight[dataset.index]).cpu().double().numpy()

@@ -1,0 +1,163 @@
+"""Writing: the next symbol of a text from those before it.
+
+    nats per token = -1/M sum_t ln p(x_t | x_1 .. x_(t-1)),   bits = nats / ln 2,   perplexity = e^nats
+
+Of a line every symbol after `start` is predicted, `end` included; of one long text every symbol but the first. Row weights are
+not used.
+
+Shapes: B rows, T symbols, V vocabulary, M predicted symbols.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from nnzoo.core.dataset import Batch, Dataset
+from nnzoo.core.errors import DataError
+from nnzoo.core.fields import Sequences, Spec, Tokens
+from nnzoo.core.learning import Loss
+from nnzoo.core.network import No
+from nnzoo.core.seeds import generator
+from nnzoo.core.task import Evaluation, Task
+
+STRETCH = 1000  # symbols of a long text read at once; state is carried from one stretch to the next
+
+
+class TextGeneration(Task):
+    """Text in, nothing to predict beside the text itself."""
+
+    metric = "nats_per_token"
+    higher = {"nats_per_token": False, "bits_per_token": False, "perplexity": False, "accuracy": True}
+
+    def fits(self, spec: Spec) -> No | None:
+        if spec.only("inputs", Tokens) is None:
+            return No(f"{self.name} needs text as its one input")
+        if spec.outputs:
+            return No(f"{self.name} learns from the text alone and these data have a target; leave the target out")
+        return None
+
+    def loss(self, outputs: dict[str, Tensor], batch: Batch) -> Loss:
+        """Cross-entropy in nats summed over predicted symbols; padding counts nowhere.
+
+        The one output holds logits (B T V), or (B T-1 V) without those after the last symbol: position t predicts symbol t + 1.
+        """
+        (logits_BTV,) = outputs.values()
+        (sequence,) = batch.inputs.values()
+        nats_BT, right_BT, weight = _read(logits_BTV, sequence)
+        return Loss(nats_BT.sum(), weight, {"accuracy": right_BT.detach().sum() / weight.clamp(min=1)})
+
+    @torch.no_grad()
+    def evaluate(self, network: Any, dataset: Dataset, seed: int = 0, reference: Dataset | None = None) -> Evaluation:
+        """Lines are read in batches; one long text in a single pass with carried state, through the network's `start` and `step`.
+
+        `rows` are the shares of lines (of stretches of a long text) in the metric: their mean is nats per token.
+        """
+        field = _tokens(dataset.spec)
+        was_training = getattr(network, "training", False)
+        if was_training:
+            network.eval()
+        read = _lines(network, dataset) if field.lines else _text(network, dataset)
+        nats_N, right, weight = (torch.cat(values).double().cpu().numpy() for values in zip(*read))
+        if was_training:
+            network.train()
+        predicted = weight.sum()
+        if predicted == 0:
+            raise DataError("there is no symbol to predict in this part; give longer texts")
+        nats = float(nats_N.sum() / predicted)
+        scores = {
+            "nats_per_token": nats,
+            "bits_per_token": nats / math.log(2),
+            "perplexity": math.exp(min(nats, 700.0)),
+            "accuracy": float(right.sum() / predicted),
+        }
+        return Evaluation(self.metric, scores, rows=nats_N * len(nats_N) / predicted, extra={"symbols": int(predicted)})
+
+    def floor(self, train: Dataset, test: Dataset) -> float:
+        """Nats per token of the training part's symbol frequencies, one added to each count, on the test part."""
+        field = _tokens(train.spec)
+        counts_V = torch.bincount(_predicted(train), minlength=field.vocabulary).double() + 1
+        return float(-(counts_V / counts_V.sum()).log()[_predicted(test)].mean())
+
+    def spoil(self, dataset: Dataset, seed: int) -> Dataset:
+        """All symbols shuffled over all texts; lengths, and the `start` and `end` of lines, stay where they are."""
+        (name,) = dataset.spec.inputs
+        field, stored = _tokens(dataset.spec), dataset.columns[name]
+        values = stored["values"].clone()
+        free = (
+            ((values != field.start) & (values != field.end)).nonzero()[:, 0]
+            if field.lines
+            else torch.arange(len(values), device=values.device)
+        )
+        order = torch.randperm(len(free), generator=generator(seed)).to(values.device)
+        values[free] = values[free[order]]
+        return dataset.replaced({name: {**stored, "values": values}})
+
+
+def _tokens(spec: Spec) -> Tokens:
+    (field,) = spec.inputs.values()
+    assert isinstance(field, Tokens)
+    return field
+
+
+def _read(logits_BTV: Tensor, sequence: Sequences) -> tuple[Tensor, Tensor, Tensor]:
+    """Nats and hits at each predicted symbol (B T-1, 0 at padding), and how many symbols are predicted."""
+    tokens_BT, lengths_B = sequence
+    next_BT = tokens_BT[:, 1:]
+    logits_BTV = logits_BTV[:, : next_BT.shape[1]]
+    assert logits_BTV.shape[:2] == next_BT.shape, f"logits {tuple(logits_BTV.shape)} do not predict tokens {tuple(tokens_BT.shape)}"
+    inside_BT = torch.arange(1, tokens_BT.shape[1], device=tokens_BT.device) < lengths_B[:, None]
+    nats_BT = F.cross_entropy(logits_BTV.transpose(1, 2), next_BT, reduction="none") * inside_BT
+    return nats_BT, (logits_BTV.argmax(2) == next_BT) & inside_BT, inside_BT.sum()
+
+
+def _lines(network: Any, dataset: Dataset) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Nats, hits and predicted symbols of each line."""
+    (name,) = dataset.spec.inputs
+    for batch in dataset.batches(256):
+        (logits_BTV,) = network(batch.inputs).values()
+        sequence = batch.inputs[name]
+        nats_BT, right_BT, _ = _read(logits_BTV.float(), sequence)
+        yield nats_BT.double().sum(1), right_BT.sum(1), (sequence.lengths_B - 1).clamp(min=0)
+
+
+def _text(network: Any, dataset: Dataset) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Nats, hits and predicted symbols of each stretch of one long text."""
+    text_T = whole_text(dataset).long()
+    state = network.start(1)
+    for first in range(0, len(text_T) - 1, STRETCH):
+        piece_T = text_T[first : first + STRETCH + 1].to(dataset.device)
+        logits_1TV, state = network.step(state, piece_T[None, :-1])
+        nats_T = F.cross_entropy(logits_1TV[0].float(), piece_T[1:], reduction="none")
+        right_T = logits_1TV[0].argmax(1) == piece_T[1:]
+        yield nats_T.double().sum()[None], right_T.sum()[None], torch.tensor([len(nats_T)])
+
+
+def whole_text(dataset: Dataset) -> Tensor:
+    """The symbols of a view's rows, end to end."""
+    (name,) = dataset.spec.inputs
+    values, offsets = dataset.columns[name]["values"], dataset.columns[name]["offsets"]
+    if dataset.index is None:
+        return values
+    rows = dataset.index.cpu()
+    return torch.cat([values[a:b] for a, b in zip(offsets[rows].tolist(), offsets[rows + 1].tolist())])
+
+
+def _predicted(dataset: Dataset) -> Tensor:
+    """Every symbol that is predicted (M, long, on the host)."""
+    (name,) = dataset.spec.inputs
+    text_T = whole_text(dataset).cpu().long()
+    if not _tokens(dataset.spec).lines:
+        return text_T[1:]
+    offsets = dataset.columns[name]["offsets"]
+    rows = torch.arange(len(offsets) - 1) if dataset.index is None else dataset.index.cpu()
+    lengths = (offsets[rows + 1] - offsets[rows]).numpy()
+    is_first = np.zeros(len(text_T), dtype=bool)
+    is_first[(np.cumsum(lengths) - lengths)[lengths > 0]] = True
+    return text_T[torch.from_numpy(~is_first)]
