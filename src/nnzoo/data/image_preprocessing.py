@@ -1,0 +1,165 @@
+"""Pictures for networks: one size and number of channels, standardised by the training part's mean and spread, labels as codes.
+
+Pixels stay uint8 at rest (N C H W, a view of the raw N H W C: a memory map is not copied) and become floats batch by batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from PIL import Image as Pillow
+from torch import Tensor
+
+from nnzoo.core.errors import DataError
+from nnzoo.core.fields import AnyField, Classes, Image, Spec, Stored, Values
+from nnzoo.data.image_arrays import images_from_arrays
+from nnzoo.data.images import Size, read_files, read_images, read_one, resize
+from nnzoo.data.labels import label_codes, missing, sorted_labels
+from nnzoo.data.preprocessing import Preprocessing
+from nnzoo.data.raw import Raw, RawImages
+
+_ROWS = 4096
+
+
+class ImagePreprocessing(Preprocessing):
+    """Facts: size, mean and standard deviation by channel (of pixels in 0..1), and the labels or the scale of the numbers."""
+
+    sort: ClassVar[str] = "images"
+
+    def __init__(
+        self,
+        size: Size,
+        mean: Sequence[float],
+        std: Sequence[float],
+        label_name: str,
+        labels: Sequence[str] = (),
+        scale: tuple[float, float] | None = None,
+    ):
+        self.size, self.mean, self.std = size, tuple(mean), tuple(std)
+        self.label_name, self.labels, self.scale = label_name, tuple(labels), scale
+
+    @classmethod
+    def fit(
+        cls, raw: Raw, rows: np.ndarray, *, targets: tuple[str, ...] = (), task: str = "", weight: str | None = None
+    ) -> ImagePreprocessing:
+        """Learn from training `rows`. Labels become numbers to predict if the task is image-regression, else classes."""
+        assert isinstance(raw, RawImages)
+        if targets and targets != (raw.label_name,):
+            raise DataError(f"{raw.name}: pictures have no column '{targets[0]}'; their one target is '{raw.label_name}'")
+        if weight is not None:
+            raise DataError(f"{raw.name}: pictures have no column '{weight}' of weights; leave the weight out")
+        rows = np.asarray(rows)
+        mean, std = _moments(raw.pixels, rows)
+        size = tuple(raw.pixels.shape[1:])
+        if raw.labels is None:
+            return cls(size, mean, std, raw.label_name)  # type: ignore[arg-type]
+        if task == "image-regression":
+            numbers = _numbers(raw)[rows]
+            spread = float(np.nanstd(numbers))
+            scale = (round(float(np.nanmean(numbers)), 6), round(spread, 6) or 1.0)
+            return cls(size, mean, std, raw.label_name, scale=scale)  # type: ignore[arg-type]
+        return cls(size, mean, std, raw.label_name, sorted_labels(raw.labels[rows]))  # type: ignore[arg-type]
+
+    def field(self) -> Image:
+        """The input field, named "image"."""
+        height, width, channels = self.size
+        return Image(channels=channels, height=height, width=width, mean=self.mean, std=self.std)
+
+    def spec(self, train_size: int) -> Spec:
+        outputs: dict[str, AnyField] = {}
+        if self.scale is not None:
+            outputs[self.label_name] = Values(names=(self.label_name,), mean=self.scale[:1], std=self.scale[1:])
+        elif self.labels:
+            outputs[self.label_name] = Classes(labels=self.labels)
+        return Spec(inputs={"image": self.field()}, outputs=outputs, train_size=train_size)
+
+    def encode(self, raw: Raw) -> dict[str, Stored]:
+        assert isinstance(raw, RawImages)
+        pixels_NHWC = raw.pixels
+        if pixels_NHWC.shape[1:] != self.size:
+            pixels_NHWC = np.stack([resize(picture, self.size) for picture in pixels_NHWC])
+        pixels = torch.from_numpy(pixels_NHWC)
+        channels_first = pixels.permute(0, 3, 1, 2) if self.size[2] > 1 else pixels.squeeze(3).unsqueeze(1)
+        columns: dict[str, Stored] = {"image": {"pixels": channels_first}}
+        if raw.labels is not None and self.scale is not None:
+            columns[self.label_name] = {"numbers": torch.from_numpy(_numbers(raw).astype(np.float32))[:, None]}
+        elif raw.labels is not None and self.labels:
+            columns[self.label_name] = {"codes": label_codes(raw.labels, self.labels, raw.files)}
+        return columns
+
+    def facts(self) -> dict[str, Any]:
+        height, width, channels = self.size
+        return {
+            "channels": channels,
+            "height": height,
+            "width": width,
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "label_name": self.label_name,
+            "labels": list(self.labels),
+            "scale": None if self.scale is None else list(self.scale),
+        }
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, Any]) -> ImagePreprocessing:
+        size = (facts["height"], facts["width"], facts["channels"])
+        scale = None if facts["scale"] is None else (facts["scale"][0], facts["scale"][1])
+        return cls(size, facts["mean"], facts["std"], facts["label_name"], facts["labels"], scale)
+
+    def read(self, source: Any) -> RawImages:
+        """A path (file, folder, zip, IDX, .npz), a list of files, Pillow images, arrays or tensors; all at this model's size."""
+        if isinstance(source, (str, Path)):
+            raw = read_images(source, size=self.size)
+        elif isinstance(source, Pillow.Image):
+            raw = images_from_arrays(resize(read_one(source), self.size)[None], name="a picture")
+        elif isinstance(source, tuple) and len(source) == 2:
+            raw = images_from_arrays(source[0], source[1])
+        elif isinstance(source, (list, tuple)) and source and all(isinstance(one, (str, Path)) for one in source):
+            raw = read_files(source, size=self.size)
+        elif isinstance(source, list) and source and all(isinstance(one, Pillow.Image) for one in source):
+            raw = images_from_arrays(np.stack([resize(read_one(one), self.size) for one in source]), name="pictures")
+        else:
+            raw = images_from_arrays(source)
+        raw.label_name = self.label_name
+        return raw
+
+    def restore(self, name: str, value: Tensor) -> np.ndarray:
+        """Standardised pictures (B C H W) as uint8 (B H W C), clipped to what a pixel can be."""
+        if name != "image":
+            raise KeyError(f"pictures have no field '{name}', only 'image'")
+        unit_BCHW = self.field().restore(value.detach().float().cpu())
+        return (unit_BCHW.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def _moments(pixels_NHWC: np.ndarray, rows: np.ndarray) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel in 0..1, six digits, from exact counts of the 256 values."""
+    channels = pixels_NHWC.shape[3]
+    counts = np.zeros((channels, 256), dtype=np.int64)
+    for start in range(0, len(rows), _ROWS):
+        piece = pixels_NHWC[rows[start : start + _ROWS]]
+        for channel in range(channels):
+            counts[channel] += np.bincount(piece[..., channel].reshape(-1), minlength=256)
+    unit = np.arange(256) / 255
+    share = counts / max(1, counts[0].sum())
+    mean = share @ unit
+    std = np.sqrt((share * (unit - mean[:, None]) ** 2).sum(1))
+    return [round(float(m), 6) for m in mean], [round(float(s), 6) or 1.0 for s in std]
+
+
+def _numbers(raw: RawImages) -> np.ndarray:
+    """Labels as numbers (N), NaN where missing."""
+    assert raw.labels is not None
+    numbers = np.full(len(raw), np.nan)
+    for row, label in enumerate(raw.labels):
+        if missing(label):
+            continue
+        try:
+            numbers[row] = float(label)
+        except ValueError:
+            place = raw.files[row] if raw.files else f"row {row + 1}"
+            raise DataError(f"{raw.name}: the label '{label}' ({place}) is no number; use the task image-classification") from None
+    return numbers

@@ -1,0 +1,241 @@
+"""Open pictures as a person has them: a folder or zip of class folders, IDX, .npz and .npy, single files.
+
+Every picture comes out as uint8 of one size, by these rules. Modes: one channel if all pictures are grey, else RGB; 16-bit
+grey keeps its upper eight bits (value / 257); palettes become RGB; what is transparent is laid over white; a photograph is turned
+as its EXIF tag says; of an animation the first frame is taken. Size: the commonest one; others are resized (bilinear, with
+anti-aliasing) and a note says how many.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import struct
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from nnzoo.core.errors import DataError
+from nnzoo.data.archives import open_zip, read_entry
+from nnzoo.data.folders import arrange, files_below, visible
+from nnzoo.data.idx import idx_files, is_idx, read_idx
+from nnzoo.data.image_arrays import read_npy, read_npz
+from nnzoo.data.pixel_store import PixelStore
+from nnzoo.data.raw import RawImages
+
+MOST_PIXELS = 50_000_000
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "MPO")  # no other decoder of Pillow is ever run
+_GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N")
+_MOST_FILE = 512 << 20
+_UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError, KeyError, TypeError, OverflowError)
+
+Size = tuple[int, int, int]  # height, width, channels
+
+
+class _Picture(NamedTuple):
+    """A picture not yet decoded: what to call it, and how to get its file's bytes."""
+
+    where: str
+    bytes: Callable[[], bytes]
+    origin: object
+
+
+def read_images(path: Path | str, *, memory_limit: int | None = None, size: Size | None = None) -> RawImages:
+    """Pictures at `path`, with labels and official parts where its folders or keys say them. Raises DataError naming the file.
+
+    `size` (height, width, channels) brings all pictures to that size instead of the commonest. Decoded pictures of more than
+    `memory_limit` bytes (default: half of the machine's memory) lie in a memory-mapped file in the cache.
+    """
+    path = Path(path)
+    if path.is_dir():
+        idx = idx_files(path)
+        return read_idx(str(path), idx, memory_limit) if idx else _read_folder(path, memory_limit, size)
+    if not path.is_file():
+        raise DataError(f"there is no file or folder {path}; check the path")
+    if is_idx(path):
+        return read_idx(str(path), [path], memory_limit)
+    suffix = path.suffix.lower()
+    if suffix == ".npz":
+        return read_npz(path, memory_limit)
+    if suffix == ".npy":
+        return read_npy(path, memory_limit)
+    if suffix == ".zip":
+        return _read_zip(path, memory_limit, size)
+    if suffix in SUFFIXES:
+        return read_files([path], memory_limit=memory_limit, size=size)
+    raise DataError(f"{path} is no picture file; give a folder, a .zip, IDX, .npz, or one of {' '.join(SUFFIXES)}")
+
+
+def read_files(paths: Sequence[Path | str], *, memory_limit: int | None = None, size: Size | None = None) -> RawImages:
+    """Single picture files in the order given, without labels."""
+    files = [Path(path) for path in paths]
+    gone = next((path for path in files if not path.is_file()), None)
+    if gone is not None:
+        raise DataError(f"there is no file {gone}; check the path")
+    pictures = [_Picture(str(path), lambda path=path: _file_bytes(path), _stamp(path)) for path in files]  # type: ignore[misc]
+    name = str(files[0]) if len(files) == 1 else f"{len(files)} files"
+    return _decode(name, pictures, [str(path) for path in files], None, None, memory_limit, size)
+
+
+def read_one(source: Any) -> np.ndarray:
+    """One picture as uint8 (H W C) in its own size: a path, the bytes of a file, or a Pillow image. Raises DataError."""
+    if isinstance(source, Image.Image):
+        picture, channels = source, 1 if source.mode in _GREY else 3
+        return _pixels(picture, (picture.height, picture.width, channels), "the picture")
+    where = "the picture" if isinstance(source, bytes) else str(source)
+    content = source if isinstance(source, bytes) else _file_bytes(Path(source))
+    width, height, grey = _header(content, where)
+    return _load(content, where, (height, width, 1 if grey else 3))
+
+
+def _read_folder(path: Path, memory_limit: int | None, size: Size | None) -> RawImages:
+    names = files_below(path, SUFFIXES)
+    if not names:
+        raise DataError(f"{path} holds no pictures; put them into one folder a class, as {path.name}/cat/1.png")
+    labels, parts = arrange(names, str(path))
+    pictures = [_Picture(str(path / name), lambda file=path / name: _file_bytes(file), _stamp(path / name)) for name in names]  # type: ignore[misc]
+    return _decode(str(path), pictures, names, labels, parts, memory_limit, size)
+
+
+def _read_zip(path: Path, memory_limit: int | None, size: Size | None) -> RawImages:
+    archive, entries = open_zip(path)
+    with archive:
+        by_name = {
+            entry.filename: entry for entry in entries if entry.filename.lower().endswith(SUFFIXES) and visible(entry.filename)
+        }
+        if not by_name:
+            raise DataError(f"{path} holds no pictures; pack one folder a class, as cat/1.png")
+        labels, parts = arrange(sorted(by_name), str(path), wrapped=True)
+        pictures = [_entry(path, archive, by_name[name]) for name in sorted(by_name)]
+        return _decode(str(path), pictures, sorted(by_name), labels, parts, memory_limit, size)
+
+
+def _entry(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> _Picture:
+    return _Picture(
+        f"{entry.filename} in {path}",
+        lambda: read_entry(path, archive, entry, _MOST_FILE),
+        (_stamp(path), entry.filename, entry.CRC),
+    )
+
+
+def _stamp(path: Path) -> tuple[str, int, int]:
+    status = path.stat()
+    return str(path.resolve()), status.st_size, status.st_mtime_ns
+
+
+def _file_bytes(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > _MOST_FILE:
+            raise DataError(f"{path} is larger than {_MOST_FILE >> 20} MiB; make it smaller")
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror})") from None
+
+
+def _decode(
+    name: str,
+    pictures: list[_Picture],
+    files: list[str],
+    labels: np.ndarray | None,
+    parts: np.ndarray | None,
+    memory_limit: int | None,
+    size: Size | None,
+) -> RawImages:
+    """All pictures at one size: first every header is looked at, then each picture is decoded into its place."""
+    workers = min(8, os.cpu_count() or 1)
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            headers = list(pool.map(lambda picture: _header(picture.bytes(), picture.where), pictures))
+            counts = Counter((height, width) for width, height, _ in headers)
+            if size is None:
+                commonest = max(counts, key=lambda hw: (counts[hw], hw[0] * hw[1], hw))
+                size = (*commonest, 1 if all(grey for _, _, grey in headers) else 3)
+            store = PixelStore((len(pictures), *size), [picture.origin for picture in pictures], memory_limit)
+            try:
+                if not store.ready:
+                    list(pool.map(lambda i: _place(store.pixels, i, pictures[i]), range(len(pictures))))
+            except DataError:
+                store.drop()
+                raise
+        except DataError:
+            pool.shutdown(cancel_futures=True)
+            raise
+    others = len(pictures) - counts[size[:2]]
+    notes = [f"{others} of {len(pictures)} pictures had another size and were resized to {size[0]} x {size[1]}"] if others else []
+    return RawImages(name, store.finish(), labels, files, part=parts, notes=notes)
+
+
+def _place(pixels_NHWC: np.ndarray, i: int, picture: _Picture) -> None:
+    pixels_NHWC[i] = _load(picture.bytes(), picture.where, pixels_NHWC.shape[1:])  # type: ignore[arg-type]
+
+
+def _open(content: bytes, where: str) -> Image.Image:
+    try:
+        picture = Image.open(io.BytesIO(content), formats=_FORMATS)
+    except Image.DecompressionBombError:
+        raise DataError(f"{where} has more than {MOST_PIXELS // 1_000_000} megapixels; make it smaller") from None
+    except Image.UnidentifiedImageError:
+        raise DataError(f"{where} is damaged or no picture, whatever its name says; replace or remove it") from None
+    except _UNREADABLE as error:
+        raise DataError(f"{where} is damaged ({error}); replace or remove it") from None
+    if picture.width * picture.height > MOST_PIXELS:
+        raise DataError(
+            f"{where} has {picture.width} x {picture.height} pixels, more than {MOST_PIXELS // 1_000_000} million; make it smaller"
+        )
+    return picture
+
+
+def _header(content: bytes, where: str) -> tuple[int, int, bool]:
+    """Width, height (turned as EXIF says) and whether grey, without decoding pixels."""
+    picture = _open(content, where)
+    try:
+        turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+    except _UNREADABLE:
+        turned = False  # a broken tag turns nothing
+    width, height = (picture.height, picture.width) if turned else picture.size
+    return width, height, picture.mode in _GREY
+
+
+def _load(content: bytes, where: str, size: Size) -> np.ndarray:
+    picture = _open(content, where)
+    try:
+        picture.load()
+    except _UNREADABLE as error:
+        raise DataError(f"{where} is damaged ({error}); replace or remove it") from None
+    with contextlib.suppress(*_UNREADABLE):  # a broken tag turns nothing
+        picture = ImageOps.exif_transpose(picture)
+    return _pixels(picture, size, where)
+
+
+def _pixels(picture: Image.Image, size: Size, where: str) -> np.ndarray:
+    """A decoded picture as uint8 (H W C) of `size`, by the rules above."""
+    mode = picture.mode
+    if mode in ("I", "F") or mode.startswith("I;16"):
+        values = np.asarray(picture)
+        if mode == "F" or values.min(initial=0) < 0 or values.max(initial=0) > 65535:
+            raise DataError(f"{where} has pixels of {mode} type beyond 16 bits; save it with 8 or 16 bits a channel")
+        picture = Image.fromarray((values.astype(np.uint32) // 257).astype(np.uint8))
+    elif mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
+        clear = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
+    height, width, channels = size
+    picture = picture.convert("L" if channels == 1 else "RGB")
+    if picture.size != (width, height):
+        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(picture, dtype=np.uint8).reshape(height, width, channels)
+
+
+def resize(pixels_HWC: np.ndarray, size: Size) -> np.ndarray:
+    """A uint8 picture (H W C) at another size or number of channels, by the rules above; unchanged if it fits."""
+    if pixels_HWC.shape == size:
+        return pixels_HWC
+    return _pixels(Image.fromarray(pixels_HWC[..., 0] if pixels_HWC.shape[2] == 1 else pixels_HWC), size, "the picture")

@@ -1,0 +1,94 @@
+"""Data sets by name: scikit-learn's own, made ones, and well-known ones that lie in NNZOO_DATA or the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nnzoo.core.errors import DataError
+from nnzoo.data import known_files, made
+from nnzoo.data.graphs import karate
+from nnzoo.data.raw import Raw, RawImages, RawTable
+
+UCI_SPLITS = "uci/"
+
+
+def read_known(name: str) -> Raw | None:
+    """The data set of that name, or None if no set is called so. Raises DataError where its files are not on this machine.
+
+    `uci/concrete` is a whole set, `uci/concrete:3` the same with its published split 3 (of 0 to 19).
+    """
+    if name in _SETS:
+        return _SETS[name][1]()
+    set_name, _, split = name.partition(":")
+    if set_name in _SETS and set_name.startswith(UCI_SPLITS):
+        if not split.isdecimal():
+            raise DataError(f"'{name}': a published split is a number, as in {set_name}:0")
+        return known_files.uci(set_name.removeprefix(UCI_SPLITS), int(split))
+    return None
+
+
+def known_names() -> dict[str, str]:
+    """Names of all known sets, and what each is in a line."""
+    return {name: description for name, (description, _) in _SETS.items()}
+
+
+def digits() -> RawImages:
+    """1,797 handwritten digits, 8 x 8 grey (scikit-learn; UCI, Alpaydin & Kaynak 1998); grey values 0..16 become 0..255."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    pixels = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[..., None]
+    return RawImages("digits", pixels, bunch.target.astype(str).astype(object))
+
+
+def _sklearn_table(loader: str, target: str) -> Callable[[], RawTable]:
+    def load() -> RawTable:
+        from sklearn import datasets
+
+        bunch: Any = getattr(datasets, f"load_{loader}")(as_frame=True)
+        frame = bunch.data.rename(columns=lambda column: column.replace(" (cm)", "").replace(" ", "_").replace("/", "_"))
+        names = getattr(bunch, "target_names", None)
+        values = bunch.target if names is None else np.array([str(names[code]) for code in bunch.target], dtype=object)
+        return RawTable(loader.replace("_", "-"), frame.assign(**{target: values}), (target,))
+
+    return load
+
+
+_SETS: dict[str, tuple[str, Callable[[], Raw]]] = {
+    "digits": ("1,797 handwritten digits, 8 x 8 grey pictures (scikit-learn)", digits),
+    "iris": ("150 flowers, 4 measures, 3 species (scikit-learn)", _sklearn_table("iris", "species")),
+    "wine": ("178 wines, 13 measures, 3 growers (scikit-learn)", _sklearn_table("wine", "grower")),
+    "breast-cancer": ("569 tumours, 30 measures, malignant or benign (scikit-learn)", _sklearn_table("breast_cancer", "diagnosis")),
+    "diabetes": ("442 patients, 10 measures, progression after a year (scikit-learn)", _sklearn_table("diabetes", "progression")),
+    "ring8": ("points from 8 Gaussians on a circle (made)", made.ring8),
+    "grid25": ("points from 25 Gaussians on a grid (made)", made.grid25),
+    "moons": ("points along two half circles (made)", made.moons),
+    "two-moons-classes": ("two half circles to be told apart (made)", made.two_moons_classes),
+    "planted-polynomial": ("5 numbers and a quadratic of some of them, coefficients known (made)", made.planted_polynomial),
+    "names-like": ("3,000 made-up names of different length (made)", made.names_like),
+    "python-docs": ("the reference text that Python carries, one long text", made.python_docs),
+    "karate": ("Zachary's karate club: 34 members, 78 friendships, 2 factions", karate),
+    "fashion-mnist": (
+        "70,000 pieces of clothing, 28 x 28 grey pictures, 10 classes, official test part",
+        known_files.fashion_mnist,
+    ),
+    "cora": ("2,708 papers that cite each other, 7 topics, official split", known_files.cora),
+    "names": ("32,033 first names, one a line", known_files.names),
+    "tinyshakespeare": (
+        "1.1 million characters of Shakespeare, one long text, first 90 % to learn from",
+        known_files.tinyshakespeare,
+    ),
+    "adult": ("48,842 people of the US census 1994, income above 50K, official test part", known_files.adult),
+    "california-housing": ("20,640 districts, median house value", known_files.california_housing),
+    "wine-quality-red": ("1,599 red wines, 11 measures, quality", lambda: known_files.wine_quality("red")),
+    "wine-quality-white": ("4,898 white wines, 11 measures, quality", lambda: known_files.wine_quality("white")),
+    "uci/concrete": ("1,030 concretes, compressive strength; :K takes published split K", lambda: known_files.uci("concrete")),
+    "uci/energy": ("768 buildings, heating load; :K takes published split K", lambda: known_files.uci("energy")),
+    "uci/power-plant": ("9,568 hours of a power plant, output; :K takes published split K", lambda: known_files.uci("power-plant")),
+    "uci/yacht": ("308 yacht hulls, resistance; :K takes published split K", lambda: known_files.uci("yacht")),
+    "uci/kin8nm": ("8,192 poses of a robot arm, distance; :K takes published split K", lambda: known_files.uci("kin8nm")),
+    "uci/wine-quality-red": ("1,599 red wines, quality; :K takes published split K", lambda: known_files.uci("wine-quality-red")),
+}

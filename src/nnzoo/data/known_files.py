@@ -1,0 +1,134 @@
+"""Well-known data sets from their files, looked for by folder name in NNZOO_DATA and then in the cache.
+
+Official divisions are kept; what they leave undivided stays so.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from nnzoo.core.errors import DataError
+from nnzoo.data.archives import open_zip, read_entry
+from nnzoo.data.fetch import SOURCES
+from nnzoo.data.graphs import read_cora
+from nnzoo.data.idx import idx_files, read_idx
+from nnzoo.data.places import find_file, find_folder
+from nnzoo.data.raw import RawGraph, RawImages, RawTable, RawTexts
+from nnzoo.data.texts import read_lines, read_text
+
+_CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+_FASHION_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+_ADULT = (
+    "age workclass fnlwgt education education_num marital_status occupation relationship race sex capital_gain capital_loss "
+    "hours_per_week native_country income"
+)
+_WINE = (
+    "fixed_acidity volatile_acidity citric_acid residual_sugar chlorides free_sulfur_dioxide total_sulfur_dioxide density pH "
+    "sulphates alcohol quality"
+)
+_UCI_COLUMNS = {
+    "concrete": "cement slag fly_ash water superplasticizer coarse_aggregate fine_aggregate age strength",
+    "energy": "compactness surface wall roof height orientation glazing glazing_distribution heating_load",
+    "power-plant": "temperature vacuum pressure humidity output",
+    "yacht": "buoyancy_position prismatic length_displacement beam_draught length_beam froude resistance",
+    "kin8nm": "theta1 theta2 theta3 theta4 theta5 theta6 theta7 theta8 distance",
+    "wine-quality-red": _WINE,
+}
+_MOST = 64 << 20
+
+
+def _folder(name: str, folder: str, *files: str) -> Path:
+    found = find_folder(folder, *files)
+    if found is None:
+        way = f"run `nnzoo fetch {name}`, or set" if name in SOURCES else "set"
+        raise DataError(
+            f"the data set '{name}' is not on this machine; {way} NNZOO_DATA to the folder that holds {folder}/{files[0]}"
+        )
+    return found
+
+
+def fashion_mnist() -> RawImages:
+    """Fashion-MNIST (Xiao et al. 2017): 60,000 pictures to learn from, 10,000 to test, 28 x 28 grey, ten kinds of clothing."""
+    folder = _folder("fashion-mnist", "fashion-mnist", *_FASHION_FILES)
+    raw = read_idx("fashion-mnist", idx_files(folder))
+    assert raw.labels is not None
+    raw.labels = np.array(_CLOTHES, dtype=object)[raw.labels.astype(int)]
+    return raw
+
+
+def cora() -> RawGraph:
+    """Cora (Sen et al. 2008) with the split of Yang et al. 2016."""
+    return read_cora(_folder("cora", "cora", "cora.npz"))
+
+
+def names() -> RawTexts:
+    """32,033 first names in lower case (karpathy/makemore, from US Social Security data); no official division."""
+    raw = read_lines(_file(_folder("names", "names", "names.txt"), "names.txt"))
+    raw.name = "names"
+    return raw
+
+
+def tinyshakespeare() -> RawTexts:
+    """Shakespeare in 1,115,394 characters, as nanoGPT divides it: the first 90 % to learn from, the last 10 % for validation. There
+    is no test part."""
+    text = read_text(_file(_folder("tinyshakespeare", "tinyshakespeare", "input.txt"), "input.txt"))
+    end = int(len(text) * 0.9)
+    return RawTexts("tinyshakespeare", [text[:end], text[end:]], lines=False, part=np.array(["train", "valid"], dtype=object))
+
+
+def adult() -> RawTable:
+    """Adult (Kohavi 1996): 32,561 people to learn from, 16,281 to test; "?" is missing; target income."""
+    folder = _folder("adult", "tabular/adult", "adult-train.csv", "adult-test.csv")
+    frames = [
+        pd.read_csv(_file(folder, file), names=_ADULT.split(), skipinitialspace=True, na_values="?")
+        for file in ("adult-train.csv", "adult-test.csv")
+    ]
+    frame = pd.concat(frames, ignore_index=True)
+    frame["income"] = frame["income"].str.strip().str.rstrip(".")
+    part = np.repeat(np.array(["train", "test"], dtype=object), [len(one) for one in frames])
+    return RawTable("adult", frame, ("income",), part=part)
+
+
+def california_housing() -> RawTable:
+    """California housing (Pace & Barry 1997) as in Géron's book: 20,640 districts; total_bedrooms is missing in 207."""
+    folder = _folder("california-housing", "tabular/california-housing", "housing.csv")
+    return RawTable("california-housing", pd.read_csv(_file(folder, "housing.csv")), ("median_house_value",))
+
+
+def wine_quality(colour: str) -> RawTable:
+    """Wine quality (Cortez et al. 2009): 11 measures and a jury's mark from 3 to 9, to be predicted as a number."""
+    folder = _folder(f"wine-quality-{colour}", "tabular/wine-quality", f"winequality-{colour}.csv")
+    frame = pd.read_csv(_file(folder, f"winequality-{colour}.csv"), names=_WINE.split())
+    return RawTable(f"wine-quality-{colour}", frame, ("quality",))
+
+
+def uci(name: str, split: int | None = None) -> RawTable:
+    """A regression set of Hernandez-Lobato & Adams 2015 as Gal & Ghahramani 2016 used it, whole or with published split 0 to 19."""
+    path = _folder(f"uci/{name}", "tabular", "uci_regression_splits.zip") / "uci_regression_splits.zip"
+    archive, entries = open_zip(path)
+    with archive:
+        by_name = {entry.filename: entry for entry in entries}
+
+        def numbers(file: str) -> np.ndarray:
+            if f"{name}/{file}" not in by_name:
+                raise DataError(f"{path} holds no {name}/{file}; published splits of {name} are 0 to 19")
+            return np.loadtxt(io.BytesIO(read_entry(path, archive, by_name[f"{name}/{file}"], _MOST)))
+
+        columns = _UCI_COLUMNS[name].split()
+        frame = pd.DataFrame(numbers("data.txt"), columns=columns)
+        part = None
+        if split is not None:
+            part = np.full(len(frame), "", dtype=object)
+            for piece in ("train", "test"):
+                part[numbers(f"index_{piece}_{split}.txt").astype(int)] = piece
+    return RawTable(f"uci/{name}" + ("" if split is None else f":{split}"), frame, (columns[-1],), part=part)
+
+
+def _file(folder: Path, name: str) -> Path:
+    found = find_file(folder, name)
+    assert found is not None, f"{folder} was found by the file {name}"
+    return found
