@@ -18,7 +18,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from nnzoo.core.errors import RunError
-from nnzoo.training.durable import remove_leftovers, sha256_of, sync_folder, write_bytes
+from nnzoo.training.durable import make_folder, remove_leftovers, saving, sha256_of, sync_folder, write_bytes
 
 FORMAT = 1
 _NAME = re.compile(r"(\d{8})-([0-9a-f]{64})\.safetensors")
@@ -41,7 +41,7 @@ class Checkpoints:
 
     def save(self, checkpoint: Checkpoint) -> Path:
         """Write durably; older ones go only after the new one is safe. Raises RunError if it cannot be written."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         tensors = {
             f"{group}|{name}": tensor.detach().cpu().contiguous()
             for group, named in checkpoint.groups.items()
@@ -52,14 +52,17 @@ class Checkpoints:
         self.number += 1
         path = self.folder / f"{self.number:08d}-{hashlib.sha256(data).hexdigest()}.safetensors"
         write_bytes(path, data)
-        for old in self._paths()[: -self.keep]:
-            old.unlink(missing_ok=True)
-        sync_folder(self.folder)
+        with saving(path):
+            for old in self._paths()[: -self.keep]:
+                old.unlink(missing_ok=True)
+            sync_folder(self.folder)
         return path
 
     def load(self) -> tuple[Checkpoint | None, list[str]]:
-        """The newest checkpoint that is whole, and a sentence for each damaged one passed over."""
-        warnings = []
+        """The newest checkpoint that is whole, and a sentence for each damaged one passed over (and removed, so that it is never
+        counted among those kept)."""
+        warnings: list[str] = []
+        damaged: list[Path] = []
         if self.folder.is_dir():
             remove_leftovers(self.folder)
         for path in reversed(self._paths()):
@@ -67,8 +70,14 @@ class Checkpoints:
             assert match is not None
             if sha256_of(path) != match[2]:
                 warnings.append(f"checkpoint {path.name} is damaged (its digest differs); going back to the one before it")
+                damaged.append(path)
                 continue
-            return _read(path), warnings
+            checkpoint = _read(path)
+            for bad in damaged:
+                bad.unlink(missing_ok=True)
+            return checkpoint, warnings
+        if damaged:
+            warnings.append(f"no checkpoint in {self.folder} is whole; learning begins anew")
         return None, warnings
 
     def clear(self) -> None:
@@ -106,7 +115,7 @@ def _read(path: Path) -> Checkpoint:
             if metadata.get("format") != str(FORMAT):
                 raise RunError(f"{path} was written by another version of nnzoo; finish the run with that version")
             groups: dict[str, dict[str, Tensor]] = {}
-            for key in file.keys():
+            for key in file.keys():  # noqa: SIM118  # no mapping
                 group, name = key.split("|", 1)
                 groups.setdefault(group, {})[name] = file.get_tensor(key)
             return Checkpoint(json.loads(metadata["facts"]), groups)

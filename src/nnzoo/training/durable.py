@@ -19,19 +19,49 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
     Raises RunError (disk full, no permission, I/O error); the old file is then intact and nothing is left behind.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    with saving(path):
         try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(descriptor, view) :]
-            os.fsync(descriptor)
+            _write(temporary, data, os.O_TRUNC)
+            os.rename(temporary, path)
         finally:
-            os.close(descriptor)
-        os.rename(temporary, path)
+            temporary.unlink(missing_ok=True)  # it is there only if something failed
         sync_folder(path.parent)
+
+
+def append_bytes(path: Path, data: bytes) -> None:
+    """Add `data` to the end of a file; it is on disk when this returns. Raises RunError."""
+    with saving(path):
+        new = not path.exists()
+        _write(path, data, os.O_APPEND)
+        if new:
+            sync_folder(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, durably. Raises RunError."""
+    with saving(folder):
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+            sync_folder(folder.parent)
+
+
+def _write(path: Path, data: bytes | memoryview, how: int) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o644)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def saving(path: Path) -> Iterator[None]:
+    """Turn what the system says against writing `path` into RunError, one sentence."""
+    try:
+        yield
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         why = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else error.strerror
         raise RunError(f"could not save {path}: {why}; what was saved before is intact") from error
 
@@ -65,13 +95,17 @@ def sha256_of(path: Path) -> str:
 @contextmanager
 def lock(folder: Path) -> Iterator[None]:
     """Hold `folder` for this process. Raises RunError naming the process that holds it; ends with the process, however it ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "a+") as file:
+    make_folder(folder)
+    with saving(folder / ".lock"):
+        file = open(folder / ".lock", "a+")  # noqa: SIM115  # closed below, whatever happens
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise RunError(f"{folder} is in use by process {file.read().strip() or '?'}; wait for it or choose another --out") from None
+            raise RunError(
+                f"{folder} is in use by process {file.read().strip() or '?'}; wait for it or choose another --out"
+            ) from None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

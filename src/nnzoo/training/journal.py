@@ -1,11 +1,14 @@
-"""What happened in a run, a JSON object a line. A checkpoint knows how long the journal was, so a resumed run tells no part twice."""
+"""What happened in a run, a JSON object a line. A checkpoint knows the journal's length, so a resumed run tells no part twice."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
+
+from nnzoo.training.durable import append_bytes, saving
 
 
 class Journal:
@@ -15,14 +18,12 @@ class Journal:
         self.path = None if folder is None else folder / "journal.jsonl"
 
     def write(self, event: str, **facts: Any) -> None:
-        """Append one line; it is on disk when this returns."""
+        """Append one line; it is on disk when this returns. JSON has no NaN: such a number is null. Raises RunError."""
         if self.path is None:
             return
-        line = json.dumps({"event": event, **facts}, ensure_ascii=False) + "\n"
-        with open(self.path, "ab") as file:
-            file.write(line.encode("utf-8"))
-            file.flush()
-            os.fsync(file.fileno())
+        known = {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in facts.items()}
+        line = json.dumps({"event": event, **known}, ensure_ascii=False, allow_nan=False) + "\n"
+        append_bytes(self.path, line.encode("utf-8"))
 
     def size(self) -> int:
         """Length in bytes."""
@@ -31,7 +32,8 @@ class Journal:
     def cut(self, size: int) -> None:
         """Forget what was written after `size` bytes (the part of a killed run that will be repeated)."""
         if self.path is not None and self.path.exists() and self.path.stat().st_size > size:
-            os.truncate(self.path, size)
+            with saving(self.path):
+                os.truncate(self.path, size)
 
 
 def read_journal(folder: Path) -> list[dict[str, Any]]:
