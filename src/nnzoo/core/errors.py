@@ -22,13 +22,15 @@ class RunError(NnzooError):
 
 
 class NotFinite(NnzooError):
-    """A loss or gradient became NaN or infinite; names stage, step and move. The weights are those before that step."""
+    """A loss, gradient or rule gave NaN or infinity; names stage, step and move. `kept`: the weights are those before that
+    move (else the last checkpoint has them, since a rule over a whole data set cannot be undone)."""
 
-    def __init__(self, stage: str, step: int, move: str):
+    def __init__(self, stage: str, step: int, move: str, kept: bool = True):
         self.stage, self.step, self.move = stage, step, move
+        where = "the weights are those before it" if kept else "the last checkpoint holds the weights before it"
         super().__init__(
-            f"the loss of move '{move}' in stage '{stage}' was not finite at step {step}; the weights are those before "
-            "that step. Look at the data for huge or missing values, or lower the learning rate."
+            f"move '{move}' in stage '{stage}' gave numbers that are not finite at step {step}; {where}. "
+            "Look at the data for huge or missing values, or lower the learning rate."
         )
 
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -21,22 +21,22 @@ from nnzoo.core.dataset import Parts
 from nnzoo.core.errors import Interrupted, NotFinite, RunError
 from nnzoo.core.events import Event, Progress, Saved, StageEnded, StageStarted, Validated, Warned
 from nnzoo.core.feeds import Stream, shuffled
-from nnzoo.core.learning import Clock, Solve, Stage
+from nnzoo.core.learning import Clock, Move, Solve, Stage
 from nnzoo.core.network import Network
 from nnzoo.core.seeds import seed_default
 from nnzoo.training.checkpoints import Checkpoint, Checkpoints
-from nnzoo.training.devices import device_of, reads_flags_every
+from nnzoo.training.devices import device_of
 from nnzoo.training.durable import lock
 from nnzoo.training.journal import Journal
 from nnzoo.training.names import prepare_modes
 from nnzoo.training.plan import look_every, planned_steps, validation_loss
 from nnzoo.training.settings import Settings
 from nnzoo.training.signals import Stop, listening
-from nnzoo.training.state import Place, copy_of, put
+from nnzoo.training.state import Place, copy_of, found_of, put, rebuilt
 from nnzoo.training.steps import Stepper
 
 SHOW_EVERY = 0.1  # seconds between two progress events
-FEED = -2  # the place of the feed among the moves of a step, for seeds
+FEED, BEGIN = -2, -3  # the places of the feed and of what precedes the first step among the moves of a step, for seeds
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Outcome:
 def train(
     network: Network,
     parts: Parts,
-    settings: Settings = Settings(),
+    settings: Settings = Settings(),  # noqa: B008  # frozen
     folder: Path | None = None,
     listen: Sequence[Callable[[Event], Any]] = (),
     resume: bool = False,
@@ -85,7 +85,7 @@ class _Run:
     ):
         self.device = device_of(settings.device)
         self.network = network.to(self.device)
-        self.parts = parts if parts.train.device == self.device else parts.to(self.device)
+        self.parts = parts if parts.train.device == self.device else parts.to(self.device, parts.train.resident)
         self.settings, self.folder, self.listen, self.stop = settings, folder, listen, stop
         self.journal = Journal(folder)
         self.checkpoints = None if folder is None else Checkpoints(folder)
@@ -131,15 +131,18 @@ class _Run:
     def _descend(self, stage: Stage, stages: tuple[Stage, ...]) -> None:
         place, settings = self.place, self.settings
         feed = stage.feed or shuffled()
+        seed_default(settings.seed, place.stage, 0, BEGIN)  # a feed may encode with noise
         stream = feed.open(self.parts.train, self.network, settings.seed, place.stage)
         validation: Stream | None = None
         if stage.validate is not None and self.parts.valid is not None and len(self.parts.valid):
             validation = feed.validation().open(self.parts.valid, self.network, settings.seed, place.stage)
         if place.steps is None:
-            place.steps = planned_steps(self.network, stage, place.stage, stages, settings, stream, validation)
+            place.steps = planned_steps(self.network, stage, place.stage, stages, settings, stream, validation, self.stop)
+            if place.steps is None:
+                self._interrupt(stage)
             self.journal.write("planned", stage=stage.name, steps=place.steps, budget=settings.budget)
         self.stepper = stepper = Stepper(self.network, stage, place.stage, settings, place.steps)
-        self.memory = self.network.memory(stream.rows)
+        self.memory = self._first_memory(stream.rows)
         if self.restored is not None:
             self._put_back(stepper)
         else:
@@ -147,15 +150,21 @@ class _Run:
         every = look_every(max(1, stream.length // settings.accumulate), place.steps)
         patience = stage.patience if settings.patience is None else settings.patience
         clock = Clock(place.stage, steps=place.steps, memory=self.memory)
-        flags = reads_flags_every(self.device)
+        flags = stepper.guard.reads_every
         self._tell(
             StageStarted(
-                place.stage, stage.name, len(stages), place.steps, stream.length, settings.budget or f"{stage.epochs}epochs", place.step
+                place.stage,
+                stage.name,
+                len(stages),
+                place.steps,
+                stream.length,
+                settings.budget or f"{stage.epochs}epochs",
+                place.step,
             )
         )
         began = shown = time.perf_counter()
         began_step, before = place.step, (place.seconds, place.stage_seconds)
-        epochs_before = place.epochs - place.drawn // stream.length
+        epochs_before = place.epochs - -(-place.drawn // stream.length)
         while True:
             now = time.perf_counter()
             place.seconds, place.stage_seconds = before[0] + now - began, before[1] + now - began
@@ -163,7 +172,7 @@ class _Run:
             if self.stop:
                 self._interrupt(stage)
             over = place.step >= place.steps
-            if (place.step % every == 0 and place.step or over) and place.validated != place.step:
+            if ((place.step and place.step % every == 0) or over) and place.validated != place.step:
                 self._look(stage, stepper, validation)
                 if self.stop:
                     self._interrupt(stage)
@@ -174,12 +183,15 @@ class _Run:
             if now - shown > SHOW_EVERY:
                 shown = now
                 left = (now - began) / max(1, place.step - began_step) * (place.steps - place.step)
-                loss = float(stepper.loss_sum) / max(float(stepper.loss_weight), 1e-12)
+                loss = stepper.train_loss()
                 self._tell(
-                    Progress(place.stage, place.step, place.steps, place.epochs, loss, left, stepper.shown() if stepper.metrics else {})
+                    Progress(
+                        place.stage, place.step, place.steps, place.epochs, loss, left, stepper.shown() if stepper.metrics else {}
+                    )
                 )
             clock.step, clock.epoch = place.step, place.drawn // stream.length
-            seed_default(settings.seed, place.stage, place.step, FEED)  # augmentation draws from the default generator
+            if stream.random:
+                seed_default(settings.seed, place.stage, place.step, FEED)
             batches = [stream.at(place.drawn + k) for k in range(settings.accumulate)]
             stepper.step(batches, clock)
             self.memory = clock.memory
@@ -193,13 +205,11 @@ class _Run:
             put(self.network, self.best_tensors)
         elif stepper.average is not None:
             self._use_average(stepper)
-        stepper.check_rules(clock)
 
     def _look(self, stage: Stage, stepper: Stepper, validation: Stream | None) -> None:
         """A look at the validation part: is this the best so far?"""
         place = self.place
         self._check(stepper)
-        stepper.check_rules(Clock(place.stage, place.step))
         train = stepper.train_loss()
         valid, metrics, better = None, stepper.shown(), False
         if validation is not None:
@@ -210,6 +220,7 @@ class _Run:
             if result is not None:
                 valid, more = result
                 metrics = {**metrics, **more}
+            if valid is not None:
                 better = math.isfinite(valid) and (place.best is None or valid < place.best)
                 if better:
                     place.best, place.since, self.best_tensors = valid, 0, copy_of(self.network)
@@ -220,9 +231,15 @@ class _Run:
             if result is None:
                 return  # interrupted: the look will be repeated
         place.validated = place.step
-        stepper.forget_loss()
+        stepper.guard.forget()
         line = dict(
-            stage=place.stage, step=place.step, epoch=place.epochs, train=train, valid=valid, seconds=round(place.seconds, 3), **metrics
+            stage=place.stage,
+            step=place.step,
+            epoch=place.epochs,
+            train=train,
+            valid=valid,
+            seconds=round(place.seconds, 3),
+            **metrics,
         )
         place.history.append(line)
         self.journal.write("look", best=better, **line)
@@ -247,7 +264,7 @@ class _Run:
         place = self.place
         prepare_modes(self.network, stage.trains)
         if self.restored is None:
-            self.memory = self.network.memory(len(self.parts.train))
+            self.memory = self._first_memory(len(self.parts.train))
             self._save()
         self._tell(StageStarted(place.stage, stage.name, stages, 0, 0, "until solved", place.yields))
         began, before = time.perf_counter(), (place.seconds, place.stage_seconds)
@@ -260,28 +277,43 @@ class _Run:
                 seed_default(self.settings.seed, place.stage, place.yields, place.move, 0)
                 with torch.no_grad():
                     done = next(rule, None)
+                self.memory = clock.memory
                 now = time.perf_counter()
                 place.seconds, place.stage_seconds = before[0] + now - began, before[1] + now - began
                 if done is None:
                     break
                 place.yields += 1
                 place.all_steps += 1
+                metrics = {name: float(value) for name, value in done.metrics.items()}
+                if place.yields % 10 ** max(0, len(str(place.yields)) - 2) == 0:  # every one to 99, every tenth to 990, ...
+                    self.journal.write("solving", stage=stage.name, step=place.yields, **metrics)
                 if self.stop:
+                    self._check_solved(stage, move)
                     self._interrupt(stage)
                 if now - self.saved_at > self.settings.checkpoint_seconds:
+                    self._check_solved(stage, move)
                     self._save()
                 if now - shown > SHOW_EVERY:
                     shown = now
                     left = None if not done.share else (now - began) * (1 - done.share) / done.share
-                    metrics = {name: float(value) for name, value in done.metrics.items()}
                     total = 0 if not done.share else round(place.yields / done.share)
                     self._tell(Progress(place.stage, place.yields, total, 0, None, left, metrics))
-                    self.journal.write("solving", stage=stage.name, step=place.yields, **metrics)
+            self._check_solved(stage, move)
             place.move += 1
         place.epochs += 1
         place.stopped = "solved"
-        if not all(bool(torch.isfinite(t).all()) for t in self.network.state_dict().values() if t.is_floating_point()):
-            raise NotFinite(stage.name, place.yields, stage.moves[-1].name)
+
+    def _check_solved(self, stage: Stage, move: Move) -> None:
+        """A rule leaves no parameter that is not finite and no buffer with NaN (a mask may hold infinity)."""
+        good = all(bool(torch.isfinite(p).all()) for p in self.network.parameters())
+        if not good or any(bool(torch.isnan(b).any()) for b in self.network.buffers()):
+            error = NotFinite(stage.name, self.place.yields, move.name, kept=False)
+            self.journal.write("not finite", stage=error.stage, step=error.step, move=error.move)
+            raise error
+
+    def _first_memory(self, rows: int) -> dict[str, Tensor]:
+        seed_default(self.settings.seed, self.place.stage, 1, BEGIN)  # chains may begin at random
+        return self.network.memory(rows)
 
     # ---- saving and going on
 
@@ -292,7 +324,7 @@ class _Run:
         if self.stepper is not None:
             self._check(self.stepper)
             groups.update(self.stepper.tensors())
-        facts = {"place": self.place.facts(), "found": self.network.found, "journal": self.journal.size()}
+        facts = {"place": self.place.facts(), "found": found_of(self.network), "journal": self.journal.size()}
         path = self.checkpoints.save(Checkpoint(facts, groups))
         self.saved_at = time.perf_counter()
         self._tell(Saved(self.place.stage, self.place.step, str(path)))
@@ -308,10 +340,7 @@ class _Run:
             self.journal.cut(0)
             return
         self.place = Place(**checkpoint.facts["place"])
-        old = self.network
-        if checkpoint.facts["found"] != old.found:
-            rebuilt = type(old)(old.config, old.spec, old.task, checkpoint.facts["found"], dict(old.parts.items()))
-            self.network = rebuilt.to(self.device)
+        self.network = rebuilt(self.network, checkpoint.facts["found"]).to(self.device)
         put(self.network, checkpoint.groups.get("model", {}))
         self.best_tensors = {n: t.to(self.device) for n, t in checkpoint.groups.get("best", {}).items()}
         self.memory = {n: t.to(self.device) for n, t in checkpoint.groups.get("memory", {}).items()}
@@ -325,14 +354,16 @@ class _Run:
         self.memory = {n: t.to(self.device) for n, t in self.restored.groups.get("memory", {}).items()}
         self.restored = None
 
-    def _interrupt(self, stage: Stage) -> None:
+    def _interrupt(self, stage: Stage) -> NoReturn:
         """Save, then say how to go on."""
         self._save()
         where = f"in stage '{stage.name}' at step {self.place.step or self.place.yields}"
         if self.folder is None:
             raise Interrupted(f"stopped by {self.stop.signal} {where}; nothing was saved, since no folder was given")
         self.journal.write("interrupted", signal=self.stop.signal, step=self.place.step)
-        raise Interrupted(f"stopped by {self.stop.signal} {where}; all is saved in {self.folder}: the same command with --resume goes on")
+        raise Interrupted(
+            f"stopped by {self.stop.signal} {where}; all is saved in {self.folder}: the same command with --resume goes on"
+        )
 
     def _tell(self, event: Event) -> None:
         for listener in self.listen:

@@ -41,12 +41,10 @@ def prepare_modes(network: Network, trains: Sequence[str]) -> list[tuple[str, nn
 
 def training_mode(network: Network, trains: Sequence[str]) -> None:
     """Train mode for the named submodules (a whole network's parts stay in eval mode), eval mode for the rest."""
-    network.eval()
+    network.train("" in trains)
+    network.parts.eval()
     for name in trains:
-        if name == "":
-            network.train()
-            network.parts.eval()
-        elif _has_module(network, name):
+        if name and _has_module(network, name):
             network.get_submodule(name).train()
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import statistics
 import time
 
+import torch
+
 from nnzoo.core.feeds import Stream
 from nnzoo.core.learning import Clock, Stage
 from nnzoo.core.network import Network
+from nnzoo.core.seeds import seed_default
+from nnzoo.training.names import training_mode
 from nnzoo.training.settings import Budget, Settings
 from nnzoo.training.state import copy_of, put
 from nnzoo.training.steps import Stepper
@@ -29,8 +33,10 @@ def planned_steps(
     settings: Settings,
     stream: Stream,
     validation: Stream | None,
-) -> int:
-    """The length of a stage in steps. A time budget is measured on the spot with steps that are undone."""
+    stop: object = False,
+) -> int | None:
+    """The length of a stage in steps. A time budget is measured on the spot with steps that are undone; None if `stop` became
+    true on the way."""
     epoch_steps = max(1, stream.length // settings.accumulate)
     if settings.budget is None:
         return stage.epochs * epoch_steps
@@ -41,7 +47,7 @@ def planned_steps(
         return max(1, round(amount * epoch_steps))
     if budget.unit == "steps":
         return max(1, round(amount))
-    return _steps_in(amount, network, stage, number, settings, stream, validation, epoch_steps)
+    return _steps_in(amount, network, stage, number, settings, stream, validation, epoch_steps, stop)
 
 
 def _steps_in(
@@ -53,7 +59,8 @@ def _steps_in(
     stream: Stream,
     validation: Stream | None,
     epoch_steps: int,
-) -> int:
+    stop: object,
+) -> int | None:
     """Steps that fit into `seconds`, looks at the validation part included."""
     began = time.perf_counter()
     before = copy_of(network)
@@ -64,19 +71,22 @@ def _steps_in(
         period = max(period, getattr(descend, "every", 1))
     times: list[float] = []
     allowed = min(2.0, 0.05 * seconds)
-    while len(times) < 2 or (time.perf_counter() - began < allowed and len(times) < 200):
+    while not stop and (len(times) < 2 or (time.perf_counter() - began < allowed and len(times) < 200)):
         start = time.perf_counter()
         for _ in range(period):
             stepper.step([stream.at(clock.step % max(1, stream.length))] * settings.accumulate, clock)
             clock.step += 1
-        float(stepper.bad)  # waits for the device
+        stepper.guard.sums()  # waits for the device
         times.append((time.perf_counter() - start) / period)
     put(network, before)
+    if stop:
+        return None
     step_seconds = statistics.median(times[1:])
     look_seconds = 0.0
     if validation is not None and stage.validate is not None:
         start = time.perf_counter()
-        validation_loss(network, stage, validation, settings, number, 0)
+        if validation_loss(network, stage, validation, settings, number, 0, stop) is None:
+            return None
         look_seconds = time.perf_counter() - start
     left = max(0.0, seconds - (time.perf_counter() - began))
     steps = max(1, int(left / step_seconds))
@@ -88,14 +98,9 @@ def _steps_in(
 
 def validation_loss(
     network: Network, stage: Stage, stream: Stream, settings: Settings, number: int, step: int, stop: object = False
-) -> tuple[float, dict[str, float]] | None:
+) -> tuple[float | None, dict[str, float]] | None:
     """Mean validation loss in nats (or the unit of the stage's loss) and metrics, with memory of its own; None if `stop` became
-    true on the way."""
-    import torch
-
-    from nnzoo.core.seeds import seed_default
-    from nnzoo.training.names import training_mode
-
+    true on the way. The loss is None if nothing in the validation part has a known target."""
     assert stage.validate is not None
     network.eval()
     seed_default(settings.seed, number, -1)  # the same noise at every look, so that looks compare
@@ -114,5 +119,7 @@ def validation_loss(
             for name, value in loss.metrics.items():
                 sums[name] = sums.get(name, torch.zeros_like(total)) + value * loss.weight
     training_mode(network, stage.trains)
-    known = float(weight) or 1.0
+    known = float(weight)
+    if not known:
+        return None, {}
     return float(total) / known, {name: float(value) / known for name, value in sums.items()}

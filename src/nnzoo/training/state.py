@@ -61,3 +61,21 @@ def put(network: Network, tensors: dict[str, Tensor]) -> None:
     assert mine.keys() == tensors.keys(), "tensors of another network"
     for name, tensor in tensors.items():
         mine[name].copy_(tensor)
+
+
+def found_of(network: Network) -> dict[str, Any]:
+    """What a network and the networks inside it have found, as JSON."""
+    return {"found": network.found, "parts": {name: found_of(part) for name, part in _parts(network).items()}}
+
+
+def rebuilt(network: Network, facts: dict[str, Any]) -> Network:
+    """The network itself if it has found what `found_of` said, else one built anew from those facts; tensors are not set."""
+    before = _parts(network)
+    parts = {name: rebuilt(part, facts["parts"][name]) for name, part in before.items()}
+    if facts["found"] == network.found and all(parts[name] is part for name, part in before.items()):
+        return network
+    return type(network)(network.config, network.spec, network.task, facts["found"], parts)
+
+
+def _parts(network: Network) -> dict[str, Network]:
+    return {name: part for name, part in network.parts.items() if isinstance(part, Network)}
