@@ -92,7 +92,7 @@ class Dataset:
         home = self.device if self.resident else torch.device("cpu")
         rows = indices.to(home)
         if self.index is not None:
-            rows = self.index[rows]
+            rows = self.index.index_select(0, rows)
 
         def value(name: str) -> Any:
             return self.spec.field(name).take(self.columns[name], rows)

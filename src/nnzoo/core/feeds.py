@@ -23,10 +23,14 @@ if TYPE_CHECKING:
 
 
 class Stream(ABC):
-    """A feed opened on a data set: `length` batches an epoch of about `rows` rows each, any of them by number."""
+    """A feed opened on a data set: `length` batches an epoch of about `rows` rows each, any of them by number.
+
+    `random`: drawing a batch uses torch's default generator (augmentation), so the loop seeds it first.
+    """
 
     length: int
     rows: int
+    random: bool = False
 
     @abstractmethod
     def at(self, drawn: int) -> Batch:
@@ -49,7 +53,7 @@ class _Rows(Stream):
     def __init__(self, dataset: Dataset, batch: int, seed: tuple[int, int] | None, augment: Callable[[Batch], Batch] | None):
         self.dataset, self.rows, self.seed, self.augment = dataset, min(batch, len(dataset)), seed, augment
         self.length = -(-len(dataset) // batch)
-        self.batch, self.epoch = batch, -1
+        self.batch, self.epoch, self.random = batch, -1, augment is not None
         self.order = torch.arange(len(dataset), device=dataset.device)
 
     def at(self, drawn: int) -> Batch:

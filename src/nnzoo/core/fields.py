@@ -52,7 +52,7 @@ class Field(BaseModel):
 
     def take(self, stored: Stored, indices: Tensor) -> Any:
         """The value of the rows at `indices` (B, long, on the device of the stored tensors)."""
-        return stored[self.key][indices]
+        return stored[self.key].index_select(0, indices)
 
 
 class Category(BaseModel):
@@ -74,7 +74,7 @@ class Table(Field):
     key: ClassVar[str] = "numeric"
 
     def take(self, stored: Stored, indices: Tensor) -> Rows:
-        return Rows(stored["numeric"][indices], stored["codes"][indices])
+        return Rows(stored["numeric"].index_select(0, indices), stored["codes"].index_select(0, indices))
 
     def restore(self, numeric_BF: Tensor) -> Tensor:
         """Standardised numbers back in original units."""
@@ -98,7 +98,7 @@ class Image(Field):
         return self.channels * self.height * self.width
 
     def take(self, stored: Stored, indices: Tensor) -> Tensor:
-        return self.standardise(stored["pixels"][indices])
+        return self.standardise(stored["pixels"].index_select(0, indices))  # ten times faster than [indices] for bytes
 
     def standardise(self, pixels_BCHW: Tensor) -> Tensor:
         """uint8 or 0..1 pixels as standardised floats: one multiplication and one subtraction."""
@@ -184,7 +184,7 @@ class Values(Field):
         return len(self.names)
 
     def take(self, stored: Stored, indices: Tensor) -> Tensor:
-        x_BO = stored["numbers"][indices]
+        x_BO = stored["numbers"].index_select(0, indices)
         return (x_BO - x_BO.new_tensor(self.mean)) / x_BO.new_tensor(self.std)
 
     def restore(self, y_BO: Tensor) -> Tensor:

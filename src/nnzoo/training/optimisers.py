@@ -39,14 +39,19 @@ class Optimiser:
             )
         self.constant = description.schedule == Schedule()
 
-    def step(self, step: int, bad: Tensor) -> None:
+    def step(self, step: int, bad: Tensor | None) -> None:
         """One update with the gradients in place; nothing changes where `bad` (0-dim float) is 1. Gradients are dropped."""
         if not self.constant:
             lr = self.description.lr * factor(self.description.schedule, step, self.steps)
             for group in self.torch.param_groups:
                 group["lr"] = lr
-        self.torch.found_inf = bad  # type: ignore[attr-defined]  # the fused kernels read it, as under loss scaling
+        if bad is not None:
+            self.torch.found_inf = bad  # type: ignore[attr-defined]  # the fused kernels read it, as under loss scaling
         self.torch.step()
+        self.drop()
+
+    def drop(self) -> None:
+        """Forget the gradients."""
         for _, parameter in self.named:
             parameter.grad = None
 

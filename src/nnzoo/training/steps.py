@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from nnzoo.core.dataset import Batch
-from nnzoo.core.errors import NotFinite
+from nnzoo.core.errors import ConfigError, NotFinite
 from nnzoo.core.learning import Clock, Descend, Solve, Stage
 from nnzoo.core.network import Network
 from nnzoo.core.seeds import seed_default
+from nnzoo.training.devices import reads_flags_every
+from nnzoo.training.guards import guard_for, norm_of
 from nnzoo.training.names import parameters_of, prepare_modes
 from nnzoo.training.optimisers import build, key_of
 from nnzoo.training.settings import Settings
@@ -22,31 +24,23 @@ from nnzoo.training.settings import Settings
 class Stepper:
     """Executes the steps of one stage.
 
-    `bad` (0-dim float) becomes 1 at the first loss or gradient that is not finite and stays so: from then on no update changes
-    anything, so the weights are those before the bad step however late the flag is read. `bad_at` remembers step and move.
+    A loss or gradient that is not finite changes nothing: see `guards`.
     """
 
     def __init__(self, network: Network, stage: Stage, number: int, settings: Settings, steps: int):
         self.network, self.stage, self.number, self.settings = network, stage, number, settings
         self.trained = prepare_modes(network, stage.trains)
-        self.moves = [
-            (move, parameters_of(network, move.params) if isinstance(move, Descend) else []) for move in stage.moves
-        ]
+        self.moves = [(move, self._parameters(move) if isinstance(move, Descend) else []) for move in stage.moves]
+        if any(isinstance(move, Solve) and move.sees == "dataset" for move in stage.moves):
+            raise ConfigError(f"stage '{stage.name}' mixes a rule over the whole data set with moves over batches; make two stages")
         self.optimisers = build([(move, named) for move, named in self.moves if isinstance(move, Descend)], steps)
         device = network.device
-        self.bad = torch.zeros((), device=device)
-        self.bad_at = torch.full((), -1, dtype=torch.long, device=device)
-        self.loss_sum = torch.zeros((), device=device)
-        self.loss_weight = torch.zeros((), device=device)
+        self.guard = guard_for(device, reads_flags_every(device), len(self.moves))
         self.metrics: dict[str, Any] = {}
         self.rank = 0
         self.moving: list[Tensor] | None = None
-        self.autocast = (
-            torch.autocast(device.type, dtype=torch.bfloat16) if settings.precision == "bfloat16" else nullcontext()
-        )
-        self.average = (
-            None if stage.ema is None else {name: parameter.detach().clone() for name, parameter in self.trained}
-        )
+        self.autocast = torch.autocast(device.type, dtype=torch.bfloat16) if settings.precision == "bfloat16" else nullcontext()
+        self.average = None if stage.ema is None else {name: parameter.detach().clone() for name, parameter in self.trained}
 
     def step(self, batches: Sequence[Batch], clock: Clock) -> None:
         """Every move that is due at `clock.step`."""
@@ -58,52 +52,81 @@ class Stepper:
                 self._descend(k, move, [parameter for _, parameter in named], batches, clock)
             else:
                 seed_default(self.settings.seed, self.number, clock.step, k, self.rank)
-                self._solve(move, batches, clock)
+                self._solve(k, move, batches, clock)
         if self.average is not None:
             assert self.stage.ema is not None
             with torch.no_grad():
                 torch._foreach_lerp_(list(self.average.values()), [p.detach() for _, p in self.trained], 1 - self.stage.ema)
 
+    def _parameters(self, move: Descend) -> list[tuple[str, nn.Parameter]]:
+        """What a move changes: those of its parameters that the stage trains; "" is all that the stage trains."""
+        chosen = self.trained if "" in move.params else parameters_of(self.network, move.params)
+        chosen = [(name, parameter) for name, parameter in chosen if parameter.requires_grad]
+        if not chosen:
+            names = ", ".join(f"'{name}'" for name in move.params)
+            raise ConfigError(f"move '{move.name}' has nothing to change: stage '{self.stage.name}' trains nothing of {names}")
+        return chosen
+
     def _descend(self, k: int, move: Descend, parameters: list[nn.Parameter], batches: Sequence[Batch], clock: Clock) -> None:
-        before = self._moving_buffers()
+        statistics = self._moving_buffers()
+        wanted = None if len(parameters) == len(self.trained) else parameters
         if len(batches) == 1:
             with self.autocast:
                 total, weight, metrics = move.loss(batches[0], clock)
-            if isinstance(weight, Tensor):  # a batch without a single known target has weight 0 and no gradient
-                weight = weight + (weight == 0)
-            (total / weight).backward(inputs=parameters)
+            self.guard.mean(total, weight).backward(inputs=wanted)
             total = total.detach()
         else:
-            total, weight = torch.zeros_like(self.loss_sum), torch.zeros_like(self.loss_weight)
-            for batch in batches:
-                with self.autocast:
-                    loss = move.loss(batch, clock)
-                loss.sum.backward(inputs=parameters)
-                total, weight, metrics = total + loss.sum.detach(), weight + loss.weight, loss.metrics
-            gradients = [p.grad for p in parameters if p.grad is not None]
-            torch._foreach_div_(gradients, weight + (weight == 0))
+            total, weight, metrics = self._accumulate(move, parameters, batches, clock)
         with torch.no_grad():
             gradients = [p.grad for p in parameters if p.grad is not None]
-            norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-            bad_now = ~torch.isfinite(total + norm)
-            self.bad_at = torch.where((self.bad == 0) & bad_now, clock.step * len(self.moves) + k, self.bad_at)
-            self.bad = torch.maximum(self.bad, bad_now.float())
-            if move.clip is not None:
-                torch._foreach_mul_(gradients, (move.clip / (norm + 1e-6)).clamp(max=1.0))
-            self.optimisers[key_of(move)].step(clock.step, self.bad)
-            if before:
-                for now, old in before:
-                    now.copy_(torch.where(self.bad > 0, old, now))
+            norm = norm_of(gradients)
+            optimiser = self.optimisers[key_of(move)]
+            if self.guard.passes(clock.step, k, total + norm):
+                if move.clip is not None:
+                    torch._foreach_mul_(gradients, (move.clip / (norm + 1e-6)).clamp(max=1.0))
+                optimiser.step(clock.step, self.guard.flag)
+            else:
+                optimiser.drop()
+            self.guard.undo(statistics)
             if k == 0:
-                self.loss_sum += total
-                self.loss_weight += weight
-        self.metrics = {**self.metrics, **metrics}
+                self.guard.count(total, weight)
+        if metrics:
+            self.metrics = {**self.metrics, **metrics}
 
-    def _solve(self, move: Solve, batches: Sequence[Batch], clock: Clock) -> None:
+    def _accumulate(
+        self, move: Descend, parameters: list[nn.Parameter], batches: Sequence[Batch], clock: Clock
+    ) -> tuple[Tensor, Tensor, Any]:
+        """Gradients of several batches as if they were one: sums are added, and divided by the weight of all."""
+        total, weight = torch.zeros((), device=self.network.device), torch.zeros((), device=self.network.device)
+        for batch in batches:
+            with self.autocast:
+                loss = move.loss(batch, clock)
+            loss.sum.backward(inputs=parameters)
+            total, weight = total + loss.sum.detach(), weight + loss.weight
+        torch._foreach_div_([p.grad for p in parameters if p.grad is not None], weight + (weight == 0))
+        return total, weight, loss.metrics
+
+    def _solve(self, k: int, move: Solve, batches: Sequence[Batch], clock: Clock) -> None:
+        """A rule has no loss whose finiteness could stop its update: what it may change is kept, looked at, and put back if bad."""
         with torch.no_grad():
+            before = {name: tensor.clone() for name, tensor in self._learned().items()}
             for batch in batches:
                 for done in move.rule(batch, clock):  # type: ignore[arg-type, union-attr]
                     self.metrics = {**self.metrics, **done.metrics}
+            after = self._learned()
+            if after:
+                self.guard.passes(clock.step, k, norm_of(list(after.values())))
+            self.guard.undo([(now, before[n]) for n, now in after.items() if n in before and before[n].shape == now.shape])
+
+    def _learned(self) -> dict[str, Tensor]:
+        """Floating-point parameters and buffers of what the stage trains, as they are now (a rule may have replaced them)."""
+        return {
+            f"{path}.{name}": tensor
+            for path, module in self.network.named_modules()
+            if module.training
+            for name, tensor in [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+            if tensor.is_floating_point() and tensor.numel()
+        }
 
     def _moving_buffers(self) -> list[tuple[Tensor, Tensor]]:
         """Buffers that a training step changes (running statistics), with copies of them before this step."""
@@ -117,26 +140,15 @@ class Stepper:
         return [(buffer, buffer.clone()) for buffer in self.moving]
 
     def check(self) -> None:
-        """Raise NotFinite if a step was bad, or if a rule has left a weight that is not finite."""
-        if self.bad_at.item() >= 0:
-            step, k = divmod(int(self.bad_at.item()), len(self.moves))
-            raise NotFinite(self.stage.name, step, self.moves[k][0].name)
-
-    def check_rules(self, clock: Clock) -> None:
-        """The same for moves without a gradient: their tensors are looked at, since they have no loss."""
-        for move, _ in self.moves:
-            if isinstance(move, Solve) and not all(bool(torch.isfinite(p).all()) for p in self.network.parameters()):
-                raise NotFinite(self.stage.name, clock.step, move.name)
+        """Raise NotFinite if a step was bad."""
+        bad = self.guard.bad_move()
+        if bad is not None:
+            raise NotFinite(self.stage.name, bad[0], self.moves[bad[1]][0].name)
 
     def train_loss(self) -> float | None:
-        """Mean loss of the first move since `forget_loss`."""
-        weight = float(self.loss_weight)
-        return float(self.loss_sum) / weight if weight else None
-
-    def forget_loss(self) -> None:
-        """Begin a new mean."""
-        self.loss_sum.zero_()
-        self.loss_weight.zero_()
+        """Mean loss of the first move since it was last forgotten."""
+        total, weight = self.guard.sums()
+        return total / weight if weight else None
 
     def shown(self) -> dict[str, float]:
         """The latest metrics as numbers."""
@@ -144,7 +156,8 @@ class Stepper:
 
     def tensors(self) -> dict[str, dict[str, Tensor]]:
         """All state of the stage beside the network, for a checkpoint."""
-        groups = {"sums": {"sum": self.loss_sum, "weight": self.loss_weight}}
+        groups: dict[str, dict[str, Tensor]] = {"sums": {"loss": torch.tensor(self.guard.sums(), dtype=torch.float64)}}
+        groups["metrics"] = {name: torch.tensor(value, dtype=torch.float64) for name, value in self.shown().items()}
         groups["optimizer"] = {f"{key}/{n}": t for key, o in self.optimisers.items() for n, t in o.tensors().items()}
         if self.average is not None:
             groups["ema"] = self.average
@@ -152,8 +165,8 @@ class Stepper:
 
     def load(self, groups: dict[str, dict[str, Tensor]]) -> None:
         """Put back what `tensors` gave."""
-        self.loss_sum.copy_(groups["sums"]["sum"])
-        self.loss_weight.copy_(groups["sums"]["weight"])
+        self.guard.load(*groups["sums"]["loss"].tolist())
+        self.metrics = dict(groups.get("metrics", {}))
         for key, optimiser in self.optimisers.items():
             prefix = key + "/"
             mine = {n.removeprefix(prefix): t for n, t in groups.get("optimizer", {}).items() if n.startswith(prefix)}

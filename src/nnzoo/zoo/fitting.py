@@ -1,0 +1,240 @@
+"""From a kind's name and a person's data to a trained, saved and scored run: the one path that every interface takes."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nnzoo.core.errors import ConfigError, RunError, Unsuitable
+from nnzoo.core.events import Event, Warned
+from nnzoo.core.network import Network, No
+from nnzoo.core.seeds import seed_default
+from nnzoo.training.durable import sha256_of, write_text
+from nnzoo.training.loop import Outcome
+from nnzoo.training.loop import train as run_loop
+from nnzoo.training.settings import Settings
+
+if TYPE_CHECKING:
+    from nnzoo.data.prepare import Prepared
+
+REQUEST = "request.json"
+
+
+@dataclass
+class Trained:
+    """What `train` gives back. `test` and `validation` are scores by the metric (None where there is no such part); `run` is the
+    folder, which `nnzoo.load` opens."""
+
+    run: str
+    kind: str
+    data: str
+    task: str
+    metric: str
+    test: float | None
+    validation: float | None
+    scores: dict[str, float]
+    seconds: float
+    epochs: int
+    steps: int
+    stopped: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As the command line's `--json` prints it."""
+        return asdict(self)
+
+
+def train(
+    kind: str,
+    data: Any,
+    *,
+    task: str | None = None,
+    target: Sequence[str] = (),
+    valid: Any = None,
+    test: Any = None,
+    split: str = "random",
+    weight: str | None = None,
+    metric: str | None = None,
+    config: Mapping[str, Any] = {},
+    budget: str | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    from_run: str | Path | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    listen: Sequence[Callable[[Event], Any]] = (),
+    **more: Any,
+) -> Trained:
+    """Train a kind of network on data, save the run, score it on the untouched test part.
+
+    `data` is a path, a known set's name, a pandas frame, arrays or tensors. `config` sets fields of the kind's Config, `more`
+    fields of `Settings` (precision, accumulate, patience, compile, checkpoint_seconds). `from_run` starts from a saved
+    run's weights and preprocessing. Raises NnzooError with one sentence.
+    """
+    from nnzoo.data.prepare import prepare
+    from nnzoo.zoo.runs import load_run
+
+    settings = Settings(budget=budget, seed=seed, device=device, **more)
+    base = load_run(Path(from_run)) if from_run is not None else None
+    prepared = prepare(
+        data,
+        task=task,
+        targets=tuple(target),
+        valid=valid,
+        test=test,
+        split=split,
+        weight=weight,
+        seed=seed,
+        inherit=None if base is None else base[1],
+    )
+    prepared.task = with_metric(prepared.task, metric)
+    network = build(kind, config if base is None else {**base[0].config.model_dump(), **config}, prepared, seed)
+    if base is not None:
+        inherit_weights(network, base[0], listen)
+    folder = _folder(out, resume, network.kind, prepared.name)
+    request = {
+        "kind": kind,
+        "data": prepared.name,
+        "task": prepared.task.name,
+        "target": list(target),
+        "split": split,
+        "config": network.config.model_dump(mode="json"),
+        "settings": {k: v for k, v in settings.facts().items() if k not in ("device", "checkpoint_seconds")},
+        "from": None if from_run is None else sha256_of(Path(from_run) / "model.safetensors"),
+    }
+    _agree(folder, request, resume)
+    outcome = run_loop(network, place(prepared, settings), settings, folder, listen, resume)
+    return finish(folder, outcome, prepared, settings)
+
+
+def with_metric(task: Any, metric: str | None) -> Any:
+    """The task judged by another of its scores. Raises ConfigError naming those there are."""
+    if metric is None or metric == task.metric:
+        return task
+    if metric not in task.higher:
+        raise ConfigError(f"{task.name} has no score '{metric}'; it has {', '.join(task.higher)}")
+    other = type(task)()
+    other.metric = metric
+    return other
+
+
+def build(kind: str, config: Mapping[str, Any], prepared: Prepared, seed: int) -> Network:
+    """A new network of that kind for prepared data, initialised from `seed`. Raises ConfigError, Unsuitable."""
+    from nnzoo.networks import find
+
+    cls = find(kind)
+    checked = cls.Config.read(config, cls.kind)
+    able = cls.can(prepared.spec, prepared.task)
+    if isinstance(able, No):
+        raise Unsuitable(str(able))
+    seed_default(seed, -1)
+    return cls(checked, prepared.spec, prepared.task)
+
+
+def place(prepared: Prepared, settings: Settings) -> Any:
+    """The parts where they will be used: on the device as a whole if they fit, else on the host."""
+    from nnzoo.data.prepare import place as place_parts
+    from nnzoo.training.devices import device_of
+
+    return place_parts(prepared.parts, device_of(settings.device))
+
+
+def inherit_weights(network: Network, base: Network, listen: Sequence[Callable[[Event], Any]]) -> None:
+    """Copy the tensors of another run that have the same name and shape here; say which did not fit."""
+    if type(network) is not type(base):
+        raise ConfigError(f"a {network.kind} cannot go on from a run of {base.kind}; name the same kind")
+    mine, theirs = network.state_dict(), base.state_dict()
+    fresh = []
+    for name, tensor in mine.items():
+        if name in theirs and theirs[name].shape == tensor.shape:
+            tensor.copy_(theirs[name])
+        else:
+            fresh.append(name)
+    if fresh:
+        for listener in listen:
+            listener(Warned(f"new here, not taken from the other run: {', '.join(fresh)}"))
+
+
+def finish(folder: Path, outcome: Outcome, prepared: Prepared, settings: Settings) -> Trained:
+    """Score a trained network, save its run, drop the checkpoints that are no longer needed."""
+    from nnzoo.training.checkpoints import Checkpoints
+    from nnzoo.zoo.runs import save_run
+
+    network, task = outcome.network, prepared.task
+    parts = prepared.parts.to(network.device) if prepared.parts.train.device != network.device else prepared.parts
+    judged = {
+        name: task.evaluate(network, part, seed=settings.seed, reference=parts.train)
+        for name, part in (("validation", parts.valid), ("test", parts.test))
+        if part is not None and len(part)
+    }
+    final = judged.get("test") or judged.get("validation")
+    trained = Trained(
+        run=str(folder),
+        kind=network.kind,
+        data=prepared.name,
+        task=task.name,
+        metric=task.metric,
+        test=judged["test"].score if "test" in judged else None,
+        validation=judged["validation"].score if "validation" in judged else None,
+        scores=final.scores if final is not None else {},
+        seconds=round(outcome.seconds, 3),
+        epochs=outcome.epochs,
+        steps=outcome.steps,
+        stopped=outcome.stopped,
+    )
+    save_run(
+        folder,
+        network,
+        prepared.preprocessing,
+        settings=settings.facts(),
+        data=prepared.name,
+        result=trained.to_json(),
+        notes=prepared.notes,
+    )
+    Checkpoints(folder).clear()
+    return trained
+
+
+def _folder(out: str | Path | None, resume: bool, kind: str, data: str) -> Path:
+    if out is not None:
+        folder = Path(out)
+        if (folder / "digests.json").exists():
+            raise RunError(
+                f"{folder} holds a finished run; choose another --out, or remove it"
+                + (" (there is nothing to resume)" if resume else "")
+            )
+        if not resume and (folder / "checkpoints").exists():
+            raise RunError(f"{folder} holds an unfinished run; add --resume to go on, or choose another --out")
+        return folder
+    if resume:
+        raise RunError("which run shall go on? name it with --out RUN")
+    stem = re.sub(r"[^\w.-]+", "-", f"{kind}-{Path(data).stem if '/' in data else data}")
+    for number in range(1, 100_000):
+        folder = Path("runs") / f"{stem}-{number}"
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            continue
+    raise RunError("runs/ is full of runs of this name; clear it out")
+
+
+def _agree(folder: Path, request: dict[str, Any], resume: bool) -> None:
+    """Write down what was asked for, or check that a resumed run is asked for the same."""
+    path = folder / REQUEST
+    if not resume:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps({**request, "date": time.strftime("%Y-%m-%dT%H:%M:%S")}, indent=1))
+        return
+    if not path.exists():
+        raise RunError(f"{folder} holds no run to resume")
+    before = json.loads(path.read_text(encoding="utf-8"))
+    for name, value in request.items():
+        if before.get(name) != value:
+            raise RunError(
+                f"{folder} was begun with another {name} ({before.get(name)} then, {value} now); use the same command to resume"
+            )
