@@ -87,9 +87,9 @@ def test_the_loss_does_not_see_padding():
     batch.inputs["text"] = Sequences(F.pad(tokens_BT, (0, 7), value=4), lengths_B)
     padded = task.loss(network(batch.inputs), batch)
     assert float(padded.weight) == float(loss.weight) == sum(len(row) + 1 for row in ROWS)
-    assert float(padded.sum) == pytest.approx(float(loss.sum), rel=1e-6)
+    assert padded.sum.item() == pytest.approx(loss.sum.item(), rel=1e-6)
     shorter = {"text": network(batch.inputs)["text"][:, :-1]}
-    assert float(task.loss(shorter, batch).sum) == pytest.approx(float(loss.sum), rel=1e-6)
+    assert task.loss(shorter, batch).sum.item() == pytest.approx(loss.sum.item(), rel=1e-6)
 
 
 def test_a_long_text_is_read_in_one_pass_with_carried_state():

@@ -1,0 +1,253 @@
+"""A trained model in use: answers, scores, made data, codes, and what goes on inside. It needs nothing but its run's folder."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from nnzoo.blocks.probe import Probe
+from nnzoo.core.abilities import Encodes, Samples, Steps, Surprise
+from nnzoo.core.dataset import Batch, Dataset, move_batch
+from nnzoo.core.errors import ConfigError, DataError, RunError
+from nnzoo.core.fields import Classes, Spec
+from nnzoo.core.network import Can, Network
+from nnzoo.core.task import Task, outputs_of
+from nnzoo.data.preprocessing import Opened, Preprocessing
+from nnzoo.data.raw import Raw, RawGraph, RawImages, RawTable, RawTexts
+from nnzoo.data.text_preprocessing import END, START, UNKNOWN, TextPreprocessing
+from nnzoo.tasks._generation import draw
+from nnzoo.tasks._writing import write
+from nnzoo.zoo.runs import Kinds, Manifest, load_run
+
+PADDING = 0
+
+
+def load(run: Path | str, kinds: Kinds = {}, device: str = "cpu") -> Loaded:
+    """The model of a saved run, on `device` ("auto": a GPU if there is one). `kinds` holds kinds of one's own by name.
+
+    Raises RunError if the run is damaged or incomplete.
+    """
+    from nnzoo.training.devices import device_of
+
+    network, preprocessing, manifest = load_run(run, kinds)
+    if preprocessing is None:
+        raise RunError(f"{run} is a part of a model, without preprocessing; load the run it belongs to")
+    return Loaded(network.to(device_of(device)), preprocessing, manifest)
+
+
+class Loaded:
+    """A network with its preprocessing. Sources are what the preprocessing reads: a path, a frame, arrays, strings."""
+
+    def __init__(self, network: Network, preprocessing: Preprocessing, manifest: Manifest):
+        self.network, self.preprocessing, self.manifest = network.eval(), preprocessing, manifest
+
+    @property
+    def task(self) -> Task:
+        """What the network was trained for."""
+        return self.network.task
+
+    @property
+    def spec(self) -> Spec:
+        """The fields of its data."""
+        return self.network.spec
+
+    def predict(self, source: Any, batch: int = 256) -> pd.DataFrame:
+        """Answers for every row.
+
+        A table comes back as it was with `predicted_<target>` (and `predicted_probability`) beside its columns; pictures as file,
+        label and probability; texts and nodes likewise; arrays as the answers alone.
+        """
+        if not self.spec.outputs:
+            raise DataError(f"this {self.manifest.kind} was trained for {self.task.name} and answers no questions; use generate")
+        opened = self._open(source)
+        columns = self.task.decode(outputs_of(self.network, opened.dataset, batch), self.spec)
+        frame = _beside(opened.raw, columns)
+        if isinstance(source, pd.DataFrame) and len(source) == len(frame):
+            frame.index = source.index
+        return frame
+
+    def evaluate(self, source: Any, seed: int = 0) -> dict[str, float]:
+        """Scores on data with known answers."""
+        dataset = self._open(source).dataset
+        lacking = [name for name in self.spec.outputs if name not in dataset.columns]
+        if lacking:
+            raise DataError(f"these data have no '{lacking[0]}', so that answers cannot be scored; give the column, or use predict")
+        return self.task.evaluate(self.network, dataset, seed).scores
+
+    def generate(
+        self,
+        n: int = 10,
+        prompt: str | Sequence[str] | None = None,
+        label: str | None = None,
+        seed: int = 0,
+        tokens: int = 200,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+    ) -> Any:
+        """Make data: strings (`n` for each prompt, which they begin with), a frame of points, or pictures (n H W C, uint8).
+
+        `label` is what to make, for kinds trained with labels. A character that training did not have is read as unknown; it is
+        never written. An empty prompt begins a line; a model of one long text then begins as after a new line (where its text
+        has none, after a space, else after the first character of its vocabulary).
+        """
+        if n < 1:
+            raise ConfigError(f"n={n} must be 1 or more")
+        if Steps in self._can:
+            if label is not None:
+                raise ConfigError("this model writes without labels; leave the label out")
+            prompts = [prompt or ""] if prompt is None or isinstance(prompt, str) else list(prompt)
+            return self._write(prompts, n=n, seed=seed, tokens=tokens, temperature=temperature, top_k=top_k, top_p=top_p)
+        self._need(Samples, "makes no data")
+        if prompt is not None:
+            raise ConfigError(f"this {self.manifest.kind} reads no prompt; leave the prompt out")
+        (name,) = self.spec.inputs
+        return self.preprocessing.restore(name, draw(self.network, n, seed, self._condition(label, n)))
+
+    def encode(self, source: Any) -> np.ndarray:
+        """Codes of the rows (N ...)."""
+        self._need(Encodes, "has no codes for data")
+        return self._each(source, lambda batch: self.network.encode(batch.inputs))  # type: ignore[operator]
+
+    def surprise(self, source: Any) -> np.ndarray:
+        """How unusual each row is (N); higher is stranger."""
+        self._need(Surprise, "cannot say how unusual data are")
+        return self._each(source, lambda batch: self.network.surprise(batch.inputs))  # type: ignore[operator]
+
+    @torch.no_grad()
+    def probe(self, inputs: Any) -> dict[str, Tensor]:
+        """The named tensors inside, by module path, while the network reads `inputs` (a source, or field values by name) at once.
+
+        A point that is passed several times gives its tensors stacked in dimension 1 if they have one shape, else the last one.
+        """
+        is_values = isinstance(inputs, Mapping) and set(inputs) == set(self.spec.inputs)
+        values = dict(inputs) if is_values else self._open(inputs).dataset.all().inputs
+        seen: dict[str, list[Tensor]] = defaultdict(list)
+        points = [(name, module) for name, module in self.network.named_modules() if isinstance(module, Probe)]
+        hooks = [module.register_forward_hook(_keeper(seen[name])) for name, module in points]
+        try:
+            self.network(move_batch(Batch(values, {}, 0), self.network.device).inputs)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return {name: _together(tensors) for name, tensors in seen.items() if tensors}
+
+    @property
+    def _can(self) -> Can:
+        able = type(self.network).can(self.spec, self.task)
+        assert isinstance(able, Can)
+        return able
+
+    def _need(self, ability: type, sentence: str) -> None:
+        if ability not in self._can:
+            raise ConfigError(f"{self.manifest.kind} trained for {self.task.name} {sentence}; `nnzoo kinds` says which kinds do")
+
+    def _open(self, source: Any) -> Opened:
+        opened = self.preprocessing.open(source, self.spec.train_size)
+        return Opened(opened.dataset.to(self.network.device), opened.raw)
+
+    def _each(self, source: Any, of: Callable[[Batch], Tensor]) -> np.ndarray:
+        dataset: Dataset = self._open(source).dataset
+        with torch.no_grad():
+            return torch.cat([of(batch).float().cpu() for batch in dataset.batches()]).numpy()
+
+    def _condition(self, label: str | None, n: int) -> Tensor | None:
+        """The code of a label for each of `n` samples."""
+        if label is None:
+            return None
+        name = self.spec.only("outputs", Classes)
+        if name is None:
+            raise ConfigError("this model was trained without labels; leave the label out")
+        field = self.spec.outputs[name]
+        assert isinstance(field, Classes)
+        if label not in field.labels:
+            raise ConfigError(f"no label '{label}'; labels are: {', '.join(field.labels)}")
+        return torch.full((n,), field.labels.index(label), device=self.network.device)
+
+    def _write(self, prompts: list[str], n: int, **settings: Any) -> list[str]:
+        assert isinstance(self.preprocessing, TextPreprocessing)
+        characters = self.preprocessing.characters
+        never = (PADDING, UNKNOWN) if self.preprocessing.lines else (PADDING, START, END, UNKNOWN)
+        begin = next((one for one in "\n " if one in characters), characters[:1])
+        opening = int(self.preprocessing.symbols(begin)[0]) if begin else None
+        codes = [self.preprocessing.symbols(prompt).tolist() for prompt in prompts]
+        written = write(self.network, codes, n=n, never=never, opening=opening, **settings)
+        return [prompts[row // n] + (self.preprocessing.restore("text", made) if made else "") for row, made in enumerate(written)]
+
+
+def _keeper(kept: list[Tensor]) -> Callable[..., None]:
+    return lambda module, inputs, output: kept.append(output.detach().cpu())
+
+
+def _together(tensors: list[Tensor]) -> Tensor:
+    if len(tensors) == 1 or len({tensor.shape for tensor in tensors}) > 1:
+        return tensors[-1]
+    return torch.stack(tensors, dim=min(1, tensors[0].ndim))
+
+
+def _beside(raw: Raw, columns: Mapping[str, list]) -> pd.DataFrame:
+    """Answers beside what the rows are to the person."""
+    is_table = isinstance(raw, RawTable) and raw.name != "arrays"
+    match raw:
+        case RawTable():
+            frame = raw.frame.copy() if is_table else pd.DataFrame(index=range(len(raw)))
+        case RawImages():
+            frame = pd.DataFrame({"file": raw.files}) if raw.files else pd.DataFrame(index=range(len(raw)))
+        case RawTexts():
+            frame = pd.DataFrame({"text": raw.texts})
+        case RawGraph():
+            frame = pd.DataFrame({"node": raw.nodes or range(len(raw))})
+        case _:
+            frame = pd.DataFrame(index=range(len(raw)))
+    for name, values in columns.items():
+        frame[f"predicted_{name}" if is_table or name in frame.columns else name] = values
+    return frame
+
+
+def save_generated(made: Any, path: Path | str) -> None:
+    """Write made data: a frame as CSV, strings as text (one a line), pictures as one PNG in rows and columns, or as .npz.
+
+    Raises ConfigError where the file's ending does not suit.
+    """
+    path = Path(path)
+    match made:
+        case pd.DataFrame():
+            _suits(path, "points", ".csv")
+            made.to_csv(path, index=False)
+        case np.ndarray():
+            _suits(path, "pictures", ".png", ".npz")
+            if path.suffix == ".npz":
+                np.savez_compressed(path, images=made)
+            else:
+                _grid(made).save(path)
+        case _:
+            _suits(path, "text", ".txt")
+            path.write_text("".join(f"{text}\n" for text in made), encoding="utf-8")
+
+
+def _suits(path: Path, what: str, *endings: str) -> None:
+    if path.suffix not in endings:
+        raise ConfigError(f"{what} cannot be written to {path}; give a file that ends in {' or '.join(endings)}")
+
+
+def _grid(pixels_NHWC: np.ndarray) -> Any:
+    """Pictures in a nearly square grid, a pixel apart on white."""
+    from PIL import Image
+
+    n, height, width, channels = pixels_NHWC.shape
+    if channels not in (1, 3, 4):
+        raise ConfigError(f"pictures of {channels} channels are no PNG; give a file that ends in .npz")
+    across = math.ceil(math.sqrt(n))
+    canvas = np.full((math.ceil(n / across) * (height + 1) - 1, across * (width + 1) - 1, channels), 255, dtype=np.uint8)
+    for k, picture in enumerate(pixels_NHWC):
+        top, left = k // across * (height + 1), k % across * (width + 1)
+        canvas[top : top + height, left : left + width] = picture
+    return Image.fromarray(canvas[:, :, 0] if channels == 1 else canvas)
