@@ -1,0 +1,145 @@
+"""Charts as SVG text: a score with its interval, curves, clouds of points. Colours and type come from the page's style."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+COLOURS = ("#4269d0", "#e0a106", "#e8604c", "#3ca951", "#a463f2", "#2ba7a0", "#f06fa4", "#7a9be8", "#9c6b4e", "#8c9196")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Numbers `low`..`high` onto lengths `start`..`end`, evenly or by their logarithms."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+
+    def __call__(self, value: float) -> float:
+        low, high, value = (
+            math.log10(v) if self.log else v for v in (self.low, self.high, max(value, 1e-300) if self.log else value)
+        )
+        share = 0.5 if high == low else (value - low) / (high - low)
+        return round(self.start + share * (self.end - self.start), 2)
+
+    def ticks(self, about: int = 5) -> list[float]:
+        """Round numbers within the scale."""
+        if self.log:
+            first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
+            found = [m * 10.0**p for p in range(first, last + 1) for m in (1, 2, 5) if self.low <= m * 10.0**p <= self.high]
+            return found if len(found) <= about + 3 else [v for v in found if math.log10(v) == round(math.log10(v))]
+        if self.high == self.low:
+            return [self.low]
+        rough = (self.high - self.low) / about
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * 0.999)
+        return [round(i * step, 12) for i in range(math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9) + 1)]
+
+
+def number(value: float) -> str:
+    """A tick's number, short."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def padded(values: Sequence[float], share: float = 0.05) -> tuple[float, float]:
+    """The range of values with some room on both sides."""
+    low, high = min(values), max(values)
+    room = (high - low) * share or abs(high) * share or 1.0
+    return low - room, high + room
+
+
+def interval_mark(mean: float, low: float | None, high: float | None, scale: Scale, colour: str, title: str, hollow: bool) -> str:
+    """A score: a dot, its interval as a bar with whiskers. Beyond the scale's low end an arrow stands for it."""
+    width, y = scale.end + scale.start, 11
+    open_tag = f'<svg class="mark" viewBox="0 0 {width:g} 22" role="img"><title>{escape(title)}</title>'
+    rail = f'<line class="rail" x1="{scale.start:g}" x2="{scale.end:g}" y1="{y}" y2="{y}"/>'
+    if not scale.low <= mean <= scale.high:
+        x, tip = (scale.start, -6) if mean < scale.low else (scale.end, 6)
+        return f'{open_tag}{rail}<path d="M{x} {y - 5}l{tip} 5l{-tip} 5z" fill="{colour}"/></svg>'
+    bar = ""
+    if low is not None and high is not None:
+        a, b = scale(max(low, scale.low)), scale(min(high, scale.high))
+        bar = (
+            f'<rect x="{a}" y="{y - 4}" width="{max(0.5, b - a):.2f}" height="8" rx="2" fill="{colour}" opacity=".3"/>'
+            f'<path d="M{a} {y - 6}v12M{b} {y - 6}v12M{a} {y}H{b}" stroke="{colour}" stroke-width="1.5"/>'
+        )
+    inside = "var(--page)" if hollow else colour
+    dot = f'<circle cx="{scale(mean)}" cy="{y}" r="4" stroke="{colour}" stroke-width="2" fill="{inside}"/>'
+    return f"{open_tag}{rail}{bar}{dot}</svg>"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve: points (x, y), its name, colour, and whether it is drawn faintly."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    colour: str
+    faint: bool = False
+
+
+def curves(lines: Sequence[Line], x_name: str, y_name: str, title: str, width: int = 720, height: int = 320) -> str:
+    """Lines over one another; a logarithmic height where values span more than a factor of 20."""
+    xs = [x for line in lines for x, _ in line.points]
+    ys = [y for line in lines for _, y in line.points]
+    log = min(ys) > 0 and max(ys) / min(ys) > 20
+    low, high = (min(ys) * 0.9, max(ys) * 1.1) if log else padded(ys)
+    x_scale, y_scale = Scale(min(0.0, *xs), max(xs), 56, width - 14), Scale(low, high, height - 40, 12, log)
+    drawn = []
+    for line in lines:
+        path = "".join(f"{'M' if i == 0 else 'L'}{x_scale(x)} {y_scale(y)}" for i, (x, y) in enumerate(line.points))
+        style = 'stroke-width="1" opacity=".45"' if line.faint else 'stroke-width="2.2"'
+        drawn.append(f'<path d="{path}" fill="none" stroke="{line.colour}" {style} stroke-linejoin="round"/>')
+        if len(line.points) == 1:
+            (x, y), *_ = line.points
+            drawn.append(f'<circle cx="{x_scale(x)}" cy="{y_scale(y)}" r="3" fill="{line.colour}"/>')
+    return _framed("".join(drawn), x_scale, y_scale, x_name, y_name, title, width, height)
+
+
+def scatter(
+    points: Sequence[tuple[float, float]],
+    x_name: str,
+    y_name: str,
+    title: str,
+    colour: str,
+    *,
+    diagonal: bool = False,
+    x_range: tuple[float, float] | None = None,
+    y_range: tuple[float, float] | None = None,
+    width: int = 400,
+    height: int = 380,
+) -> str:
+    """A cloud of points, with the diagonal where both axes mean the same."""
+    if diagonal:
+        x_range = y_range = padded([v for point in points for v in point])
+    low_x, high_x = x_range or padded([x for x, _ in points])
+    low_y, high_y = y_range or padded([y for _, y in points])
+    x_scale, y_scale = Scale(low_x, high_x, 56, width - 14), Scale(low_y, high_y, height - 40, 12)
+    inside = [(x, y) for x, y in points if low_x <= x <= high_x and low_y <= y <= high_y]
+    marks = "".join(f'<circle cx="{x_scale(x)}" cy="{y_scale(y)}" r="2.4"/>' for x, y in inside)
+    line = f'<path class="guide" d="M{x_scale(low_x)} {y_scale(low_x)}L{x_scale(high_x)} {y_scale(high_x)}"/>' if diagonal else ""
+    drawn = f'{line}<g fill="{colour}" opacity=".55">{marks}</g>'
+    return _framed(drawn, x_scale, y_scale, x_name, y_name, title, width, height)
+
+
+def _framed(drawn: str, x: Scale, y: Scale, x_name: str, y_name: str, title: str, width: int, height: int) -> str:
+    """Grid, numbers and names around what was drawn."""
+    parts = [f'<svg class="chart" viewBox="0 0 {width} {height}" role="img"><title>{escape(title)}</title>']
+    for tick in y.ticks():
+        parts.append(f'<line class="grid" x1="{x.start}" x2="{x.end}" y1="{y(tick)}" y2="{y(tick)}"/>')
+        parts.append(f'<text x="{x.start - 6}" y="{y(tick) + 3.5:.2f}" text-anchor="end">{number(tick)}</text>')
+    for tick in x.ticks(6):
+        parts.append(f'<line class="grid" x1="{x(tick)}" x2="{x(tick)}" y1="{y.start}" y2="{y.start + 4}"/>')
+        parts.append(f'<text x="{x(tick)}" y="{y.start + 16}" text-anchor="middle">{number(tick)}</text>')
+    parts.append(f'<line class="axis" x1="{x.start}" x2="{x.end}" y1="{y.start}" y2="{y.start}"/>{drawn}')
+    parts.append(f'<text class="name" x="{(x.start + x.end) / 2}" y="{height - 6}" text-anchor="middle">{escape(x_name)}</text>')
+    middle = (y.start + y.end) / 2
+    parts.append(
+        f'<text class="name" transform="translate(12 {middle}) rotate(-90)" text-anchor="middle">{escape(y_name)}</text></svg>'
+    )
+    return "".join(parts)

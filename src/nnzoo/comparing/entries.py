@@ -1,0 +1,141 @@
+"""What a comparison holds: an entry for every entrant, those refused with their sentence, the verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from nnzoo.core.task import Evaluation
+
+
+@dataclass
+class Entry:
+    """One entrant. Score fields are None, and `error` a sentence, where it failed.
+
+    `scores` has one number a seed; `train_seconds` is the mean over seeds; latencies are of one sample and of 256 together.
+    `fits` is how often it was really trained: a baseline without chance is fitted once for all seeds. `note` says what was bounded.
+    """
+
+    kind: str
+    role: Literal["network", "baseline"]
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+    scores: list[float] = field(default_factory=list)
+    train_seconds: float | None = None
+    latency_ms_1: float | None = None
+    latency_ms_256: float | None = None
+    parameters: int | None = None
+    bytes: int | None = None
+    fits: int = 0
+    note: str = ""
+    error: str = ""
+    stopped: list[str] = field(default_factory=list)
+    histories: list[list[dict[str, Any]]] = field(default_factory=list, repr=False)
+    evaluations: list[Evaluation] = field(default_factory=list, repr=False)
+    trained: Any = field(default=None, repr=False)  # the network or baseline of the first seed
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON; numbers that are not finite become null."""
+        names = (
+            "kind",
+            "role",
+            "mean",
+            "low",
+            "high",
+            "scores",
+            "train_seconds",
+            "latency_ms_1",
+            "latency_ms_256",
+            "parameters",
+            "bytes",
+        )
+        facts: dict[str, Any] = {name: _plain(getattr(self, name)) for name in names}
+        if self.stopped:
+            facts["stopped"] = self.stopped
+        return facts | {name: getattr(self, name) for name in ("note", "error") if getattr(self, name)}
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A kind that did not start, and why, in one sentence."""
+
+    kind: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer in words. `winner` is a kind that is better than every other entrant beyond chance, else None; `tied` are the
+    kinds that share the lead, best score first (empty where there is a winner); `recommended` the one to take."""
+
+    text: str
+    winner: str | None
+    tied: tuple[str, ...]
+    recommended: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"text": self.text, "winner": self.winner, "tied": list(self.tied), "recommended": self.recommended}
+
+
+@dataclass
+class Comparison:
+    """A race that was run. `entries` are in order of score, failed ones last."""
+
+    data: str
+    task: str
+    metric: str
+    higher_is_better: bool
+    entries: list[Entry]
+    verdict: Verdict
+    refused: list[Refused]
+    interval: str  # how the intervals were made
+    seeds: list[int]
+    per_run: str | None
+    seconds: float
+    floor: float
+    command: str
+    machine: Mapping[str, Any]
+    prepared: Any = field(repr=False, default=None)
+    report: str | None = None
+
+    def entry(self, kind: str) -> Entry:
+        """The entry of a kind. Raises KeyError."""
+        for entry in self.entries:
+            if entry.kind == kind:
+                return entry
+        raise KeyError(kind)
+
+    @property
+    def best_network(self) -> Entry | None:
+        """The network with the best mean score, None if none came through."""
+        return next((e for e in self.entries if e.role == "network" and not e.error), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that `nnzoo compare --json` prints."""
+        return {
+            "data": self.data,
+            "task": self.task,
+            "metric": self.metric,
+            "higher_is_better": self.higher_is_better,
+            "entries": [entry.to_json() for entry in self.entries],
+            "verdict": self.verdict.to_json(),
+            "report": self.report,
+            "refused": [{"kind": r.kind, "why": r.why} for r in self.refused],
+            "interval": self.interval,
+            "floor": _plain(self.floor),
+            "seeds": self.seeds,
+            "per_run": self.per_run,
+            "seconds": round(self.seconds, 3),
+            "command": self.command,
+            "machine": dict(self.machine),
+        }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

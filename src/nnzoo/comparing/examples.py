@@ -1,0 +1,208 @@
+"""What the best network did with rows of the test part, to look at: confusion, right and wrong rows, scatter, made data.
+
+N rows, K classes, O numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+import torch
+
+from nnzoo.comparing.charts import padded, scatter
+from nnzoo.comparing.entries import Comparison, Entry
+from nnzoo.comparing.rows import grid, rows_shown, table
+from nnzoo.core.dataset import Dataset
+from nnzoo.core.fields import Classes, Image, Table, Tokens, Values
+from nnzoo.core.seeds import generator
+from nnzoo.tasks._writing import write
+
+SHOWN = 12  # examples of a sort
+MOST_CLASSES = 26  # in a confusion matrix that one can read
+MOST_POINTS = 800
+WRITTEN = 300  # symbols of each text written
+
+
+def sections(comparison: Comparison, colour: str) -> list[tuple[str, str]]:
+    """Headings and HTML about the best network's first seed; only those that the task has something to show for."""
+    best = comparison.best_network
+    if best is None or comparison.prepared is None or not best.evaluations:
+        return []
+    spec = comparison.prepared.spec
+    if spec.only("outputs", Classes):
+        return _classification(comparison, best)
+    if spec.only("outputs", Values):
+        return _regression(comparison, best, colour)
+    if spec.only("outputs", Image):
+        return _pictures(comparison, best)
+    if spec.outputs:
+        return []
+    if spec.only("inputs", Tokens):
+        return _written(comparison, best)
+    return _made(comparison, best, colour)
+
+
+# ---- labels
+
+
+def _classification(comparison: Comparison, best: Entry) -> list[tuple[str, str]]:
+    test, evaluation = _test(comparison), best.evaluations[0]
+    ((output, field),) = test.spec.outputs.items()
+    assert isinstance(field, Classes)
+    known = torch.nonzero(test.stored(output, "codes").cpu() >= 0).flatten()
+    truth_N, share_NK = np.asarray(evaluation.truth), np.asarray(evaluation.predictions)
+    said_N, sure_N = share_NK.argmax(1), share_NK.max(1)
+    wrong = np.flatnonzero(said_N != truth_N)
+    wrong = wrong[np.argsort(-sure_N[wrong], kind="stable")][:SHOWN]
+    right = np.flatnonzero(said_N == truth_N)
+    right = np.sort(right[torch.randperm(len(right), generator=generator(comparison.seeds[0], 5)).numpy()[:SHOWN]])
+
+    def caption(i: int) -> str:
+        said, true = field.labels[said_N[i]], field.labels[truth_N[i]]
+        sure = f"{100 * sure_N[i]:.0f} %"
+        return f"{true}, {sure} sure" if said == true else f"said {said} ({sure}), is {true}"
+
+    found = [(f"Confusion of {best.kind}", _confusion(truth_N, said_N, field.labels))]
+    missed = int((said_N != truth_N).sum())
+    for heading, rows, words in (
+        ("Wrong answers", wrong, f"{missed:,} of {len(truth_N):,} test rows; the surest mistakes first."),
+        ("Right answers", right, f"Drawn at random from the other {int((said_N == truth_N).sum()):,}."),
+    ):
+        if len(rows):
+            shown = rows_shown(comparison, test, known[torch.from_numpy(rows)], [caption(i) for i in rows.tolist()])
+            found.append((f"{heading} of {best.kind}", f'<p class="note">{words}</p>{shown}'))
+    return found
+
+
+def _confusion(truth_N: np.ndarray, said_N: np.ndarray, labels: Sequence[str]) -> str:
+    counts_KK = np.zeros((len(labels), len(labels)), int)
+    np.add.at(counts_KK, (truth_N, said_N), 1)
+    if len(labels) > MOST_CLASSES:
+        off_KK = counts_KK - np.diag(np.diag(counts_KK))
+        worst = [divmod(int(at), len(labels)) for at in np.argsort(-off_KK, axis=None, kind="stable")[:SHOWN]]
+        rows = "".join(
+            f"<tr><td>{escape(labels[t])}</td><td>{escape(labels[s])}</td><td class=n>{off_KK[t, s]}</td></tr>"
+            for t, s in worst
+            if off_KK[t, s]
+        )
+        head = "<tr><th scope=col>is<th scope=col>was called<th scope=col class=n>times</tr>"
+        return f'<p class="note">The commonest mistakes.</p><div class="wide"><table><thead>{head}</thead>{rows}</table></div>'
+    share_KK = counts_KK / np.maximum(counts_KK.sum(1, keepdims=True), 1)
+    head = "".join(f"<th scope=col>{escape(label)}" for label in labels)
+    body = ""
+    for t, label in enumerate(labels):
+        cells = "".join(
+            f'<td class="{"hit" if t == s else "miss"}" style="--s:{_strength(share_KK[t, s]):.0f}%">{counts_KK[t, s] or "·"}</td>'
+            for s in range(len(labels))
+        )
+        body += f"<tr><th scope=row>{escape(label)}{cells}</tr>"
+    note = '<p class="note">Each row is what the thing is, each column what it was called; counts of test rows, first seed.</p>'
+    return f'{note}<div class="wide"><table class="confusion"><thead><tr><td>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _strength(share: float) -> float:
+    """Tint of a cell in per cent: few mistakes must still be seen."""
+    return 100 * share**0.5 * 0.85
+
+
+# ---- numbers
+
+
+def _regression(comparison: Comparison, best: Entry, colour: str) -> list[tuple[str, str]]:
+    test, evaluation = _test(comparison), best.evaluations[0]
+    (field,) = test.spec.outputs.values()
+    assert isinstance(field, Values)
+    truth_NO, answer_NO = np.asarray(evaluation.truth), np.asarray(evaluation.predictions)
+    some = torch.randperm(len(truth_NO), generator=generator(comparison.seeds[0], 6)).numpy()[:MOST_POINTS]
+    charts = []
+    for o, target in enumerate(field.names[:4]):
+        points = [(float(x), float(y)) for x, y in zip(truth_NO[some, o], answer_NO[some, o]) if np.isfinite(x) and np.isfinite(y)]
+        if points:
+            title = f"{target}: true values against answers of {best.kind}"
+            charts.append(scatter(points, f"true {target}", "answer", title, colour, diagonal=True))
+    found = [
+        (f"Answers of {best.kind}", f'<p class="note">On the line an answer is exact.</p><div class="pair">{"".join(charts)}</div>')
+    ]
+    size_N = np.nanmean(np.abs(truth_NO - answer_NO) / np.array(field.std), 1)
+    order = np.argsort(-np.nan_to_num(size_N, nan=-1.0), kind="stable")
+
+    def caption(i: int) -> str:
+        pairs = [
+            f"{name} {answer_NO[i, o]:.4g}, is {truth_NO[i, o]:.4g}"
+            for o, name in enumerate(field.names)
+            if np.isfinite(truth_NO[i, o])
+        ]
+        return "; ".join(pairs)
+
+    middle = len(order) // 2 - SHOWN // 2
+    for heading, rows in (("Largest errors", order[:SHOWN]), ("Typical answers", order[max(0, middle) :][:SHOWN])):
+        shown = rows_shown(comparison, test, torch.from_numpy(rows.copy()), [caption(i) for i in rows.tolist()])
+        found.append((f"{heading} of {best.kind}", shown))
+    return found
+
+
+# ---- pictures from conditions
+
+
+def _pictures(comparison: Comparison, best: Entry) -> list[tuple[str, str]]:
+    (field,) = comparison.prepared.spec.outputs.values()
+    evaluation = best.evaluations[0]
+    if field.height < 2:
+        return []
+    shape = (-1, field.channels, field.height, field.width)
+
+    def shown(pictures_NP: np.ndarray) -> str:
+        pixels_NCHW = (pictures_NP[:SHOWN].clip(0, 1) * 255).round().astype(np.uint8).reshape(shape)
+        return grid(pixels_NCHW.transpose(0, 2, 3, 1), [""] * len(pixels_NCHW), "picture")
+
+    return [(f"Made by {best.kind}", shown(evaluation.predictions)), ("What was asked for", shown(evaluation.truth))]
+
+
+# ---- made data
+
+
+def _written(comparison: Comparison, best: Entry) -> list[tuple[str, str]]:
+    if not hasattr(best.trained, "step"):
+        return []
+    ((name, field),) = comparison.prepared.spec.inputs.items()
+    assert isinstance(field, Tokens)
+    stored = _test(comparison).columns[name]
+    count = SHOWN if field.lines else 3
+    opening = None if field.lines else int(stored["values"][0])
+    texts = write(best.trained, [[]], tokens=WRITTEN, seed=comparison.seeds[0], n=count, opening=opening)
+    lines = [[text] for text in comparison.prepared.preprocessing.restore(name, texts)]
+    return [(f"Written by {best.kind}", table(["text"], lines, [str(i + 1) for i in range(len(lines))], "sample"))]
+
+
+def _made(comparison: Comparison, best: Entry, colour: str) -> list[tuple[str, str]]:
+    made, test = best.evaluations[0].predictions, _test(comparison)
+    ((name, field),) = test.spec.inputs.items()
+    if made is None:
+        return []
+    restore = comparison.prepared.preprocessing.restore
+    some = torch.randperm(len(test), generator=generator(comparison.seeds[0], 7))[: len(made)]
+    if isinstance(field, Image):
+        pictures, real = restore(name, made[:32]), restore(name, test.take(some[:32]).inputs[name])
+        return [
+            (f"Made by {best.kind}", grid(pictures, [""] * len(pictures), "made picture")),
+            ("Real ones", grid(real, [""] * len(real), "real picture")),
+        ]
+    if not isinstance(field, Table) or len(field.numeric) < 2:
+        return []
+    first, second = field.numeric[:2]
+    clouds = {"real": field.restore(test.take(some).inputs[name].numeric_BF.cpu()), best.kind: field.restore(made.float())}
+    (xs, ys) = (padded(clouds["real"][:, k].tolist(), 0.2) for k in (0, 1))
+    charts = [
+        f"<figure>{scatter(points[:MOST_POINTS, :2].tolist(), first, second, f'{who} points', tint, x_range=xs, y_range=ys)}"
+        f"<figcaption>{escape(who)}</figcaption></figure>"
+        for (who, points), tint in zip(clouds.items(), ("#8c9196", colour))
+    ]
+    return [(f"Real points and those that {best.kind} made", f'<div class="pair">{"".join(charts)}</div>')]
+
+
+def _test(comparison: Comparison) -> Dataset:
+    test = comparison.prepared.parts.test
+    assert test is not None
+    return test

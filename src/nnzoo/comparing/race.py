@@ -1,0 +1,141 @@
+"""The fair race: the same rows, the same time, several seeds for every kind, plain baselines beside them.
+
+Learning sees the training part, every choice (best epoch, early stopping, penalties of baselines) the validation part; the
+test part is used once for each trained entrant.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnzoo.comparing import budget as budgets
+from nnzoo.comparing.baselines import baselines_for
+from nnzoo.comparing.eligibility import eligible
+from nnzoo.comparing.entries import Comparison
+from nnzoo.comparing.intervals import intervals
+from nnzoo.comparing.machine import machine
+from nnzoo.comparing.running import Listen, Race
+from nnzoo.comparing.verdict import decide
+from nnzoo.core.dataset import Dataset
+from nnzoo.core.errors import ConfigError, DataError
+from nnzoo.core.events import Warned
+from nnzoo.core.network import Network
+from nnzoo.core.task import Evaluation
+from nnzoo.training.settings import Settings
+
+SHORTEST = 0.5  # seconds; less for one run is hardly learning
+
+
+def compare(
+    source: Any,
+    *,
+    task: str | None = None,
+    target: str | Sequence[str] = (),
+    valid: Any = None,
+    test: Any = None,
+    split: str = "random",
+    weight: str | None = None,
+    metric: str | None = None,
+    kinds: Sequence[str | type[Network]] | None = None,
+    config: Mapping[str, Mapping[str, Any]] = {},
+    budget: str | None = "60s",
+    per_run: str | None = None,
+    seeds: int = 3,
+    seed: int = 0,
+    device: str = "auto",
+    out: str | Path | None = None,
+    listen: Listen = (),
+    command: str | None = None,
+    **more: Any,
+) -> Comparison:
+    """Race kinds of network and plain baselines on data.
+
+    `kinds` are names, paths of Python files or Network classes (None: all that can); `config` sets fields of their Configs, by
+    kind. `budget` is the time for the whole race, shared equally among all runs (epochs and steps are each run's own);
+    `per_run` names a run's budget instead. Seeds are `seed`, `seed` + 1, ...; the division of the data depends on `seed` alone.
+    `out` is where the report goes (HTML; None: none is written), `command` the line that the report shows to repeat the race,
+    `more` are fields of `Settings`. A kind that fails becomes an entry with an error. Raises NnzooError where nothing can be
+    compared.
+    """
+    from nnzoo.data.prepare import prepare
+    from nnzoo.zoo.fitting import place, with_metric
+
+    if seeds < 1:
+        raise ConfigError(f"seeds={seeds}: a comparison needs at least one seed")
+    began = time.perf_counter()
+    targets = (target,) if isinstance(target, str) else tuple(target)
+    prepared = prepare(source, task=task, targets=targets, valid=valid, test=test, split=split, weight=weight, seed=seed)
+    judge = with_metric(prepared.task, metric)
+    held_out = prepared.parts.test
+    if held_out is None or not len(held_out):
+        raise DataError(f"{prepared.name} has no test part to compare on; name one with --test, or give more rows")
+    able, refused = eligible(kinds, prepared.spec, judge)
+    unknown = set(config) - set(able) - {r.kind for r in refused}
+    if unknown:
+        raise ConfigError(f"settings are given for '{min(unknown)}', which is not in this comparison")
+    configs = {name: kind.Config.read(config.get(name, {}), name) for name, kind in able.items()}  # before any time is spent
+    run = budgets.per_run(budget, per_run, len(able) * seeds)
+    settings = Settings(budget=run, seed=seed, device=device, **more)
+    race = Race(prepared, judge, held_out, settings, [seed + s for s in range(seeds)], listen)
+    if (budgets.seconds_of(run) or SHORTEST) < SHORTEST:
+        race.tell(Warned(f"each run has only {budgets.seconds_of(run):.2g} s; name fewer kinds with --kinds, or a larger --budget"))
+    entries = race.networks(able, configs, place(prepared, settings)) + race.baselines(baselines_for(prepared.spec))
+
+    there = {e.kind: e.evaluations for e in entries if not e.error}
+    sure = intervals(there, judge.metric, _weights(held_out, there), seed)
+    for entry in entries:
+        if not entry.error:
+            entry.mean = float(np.mean(entry.scores))
+            entry.low, entry.high = (x if np.isfinite(x) else None for x in sure.of(entry.kind))
+    higher = judge.higher_is_better
+    entries.sort(key=lambda e: (e.mean is None, 0.0 if e.mean is None else (-e.mean if higher else e.mean), e.role == "network"))
+    comparison = Comparison(
+        data=prepared.name,
+        task=judge.name,
+        metric=judge.metric,
+        higher_is_better=higher,
+        entries=entries,
+        verdict=decide(entries, sure, judge.metric, higher, len(held_out)),
+        refused=refused,
+        interval=sure.method,
+        seeds=race.seeds,
+        per_run=run,
+        seconds=time.perf_counter() - began,
+        floor=judge.floor(prepared.parts.train, held_out),
+        command=command or _command(source, prepared.name, targets, list(able), budget, per_run, seeds, seed),
+        machine=machine(settings.device),
+        prepared=prepared,
+    )
+    if out is not None:
+        from nnzoo.comparing.report import write_report
+
+        comparison.report = str(write_report(comparison, Path(out)))
+    return comparison
+
+
+def _weights(test: Dataset, evaluations: Mapping[str, Sequence[Evaluation]]) -> np.ndarray | None:
+    """Weights of the rows that were scored (those whose label is known), None for all one."""
+    if test.weight is None:
+        return None
+    weight_N = (test.weight if test.index is None else test.weight[test.index]).cpu().double().numpy()
+    for name, field in test.spec.outputs.items():
+        if field.type == "classes":
+            return weight_N[(test.stored(name, "codes").cpu() >= 0).numpy()]
+    return weight_N
+
+
+def _command(
+    source: Any, name: str, targets: Sequence[str], kinds: list[str], budget: str | None, per_run: str | None, seeds: int, seed: int
+) -> str:
+    words = ["nnzoo", "compare", str(source) if isinstance(source, (str, Path)) else f"<{name}>"]
+    words += [word for target in targets for word in ("--target", target)]
+    words += ["--kinds", ",".join(kinds)]
+    words += ["--budget", budget] if budget else []
+    words += ["--per-run", per_run] if per_run else []
+    return shlex.join([*words, "--seeds", str(seeds), "--seed", str(seed)])

@@ -1,0 +1,78 @@
+"""Rows of data as HTML: pictures, lines of text, table rows, nodes; each with a caption."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image as Pillow
+
+from nnzoo.comparing.entries import Comparison
+from nnzoo.comparing.sequence_baselines import texts_of
+from nnzoo.core.dataset import Dataset
+from nnzoo.core.fields import Graph, Image, Tokens
+
+PICTURE = 84  # points across, at least, of a picture shown
+MOST_COLUMNS = 8
+LONGEST_LINE = 160
+
+
+def rows_shown(comparison: Comparison, test: Dataset, rows: torch.Tensor, captions: Sequence[str]) -> str:
+    """Rows of the test part with a caption each: pictures, lines of text, table rows or nodes."""
+    ((name, field),) = test.spec.inputs.items()
+    value = test.take(rows).inputs[name]
+    restore: Callable[[str, Any], Any] = comparison.prepared.preprocessing.restore
+    if isinstance(field, Image):
+        return grid(restore(name, value), captions, "test picture")
+    if isinstance(field, Tokens):
+        lines = [text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE] + " ..." for text in restore(name, texts_of(value))]
+        return table(["text"], [[line] for line in lines], captions)
+    if isinstance(field, Graph):
+        nodes = (rows if test.index is None else test.index[rows]).tolist()
+        names = getattr(comparison.prepared.raw, "nodes", None)
+        return table(["node"], [[names[n] if names else str(n)] for n in nodes], captions)
+    frame = restore(name, value)
+    columns = list(frame.columns)[:MOST_COLUMNS]
+    cells = [[_cell(v) for v in row] for row in frame[columns].itertuples(index=False)]
+    hidden = len(frame.columns) - len(columns)
+    more = f'<p class="note">{hidden} more columns are not shown.</p>' if hidden > 0 else ""
+    return table([str(c) for c in columns], cells, captions) + more
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, (float, np.floating)) else "" if value is None else str(value)
+
+
+def table(columns: Sequence[str], cells: Sequence[Sequence[str]], captions: Sequence[str], first: str = "answer") -> str:
+    """A table with a caption before each row, under the heading `first`."""
+    head = "".join(f"<th scope=col>{escape(c)}" for c in [first, *columns])
+    body = "".join(
+        f"<tr><th scope=row>{escape(caption)}{''.join(f'<td>{escape(c)}' for c in row)}</tr>"
+        for caption, row in zip(captions, cells)
+    )
+    return f'<div class="wide"><table class="rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def grid(pictures_NHWC: np.ndarray, captions: Sequence[str], what: str) -> str:
+    """Pictures side by side, each over its caption (empty: none)."""
+    figures = []
+    for pixels_HWC, caption in zip(pictures_NHWC, captions):
+        words = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+        figures.append(
+            f'<figure><img src="{data_uri(pixels_HWC)}" alt="{escape(f"{what}: {caption}" if caption else what)}">{words}</figure>'
+        )
+    return f'<div class="pictures">{"".join(figures)}</div>'
+
+
+def data_uri(pixels_HWC: np.ndarray) -> str:
+    """A picture (H W C, uint8; C 1, 3 or 4) as a PNG inside the page, small ones enlarged by a whole factor so that pixels show."""
+    factor = max(1, -(-PICTURE // max(pixels_HWC.shape[:2])))
+    large = pixels_HWC.repeat(factor, 0).repeat(factor, 1)
+    buffer = io.BytesIO()
+    Pillow.fromarray(large[:, :, 0] if large.shape[2] == 1 else large[:, :, :4]).save(buffer, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
