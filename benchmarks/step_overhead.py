@@ -74,7 +74,12 @@ def bare(kind: str, data: Dataset) -> tuple[float, torch.Tensor]:
     (move,) = network.stages(network.task)[0].moves
     described = move.optimizer
     optimizer = torch.optim.AdamW(
-        network.parameters(), lr=described.lr, betas=described.betas, eps=described.eps, weight_decay=described.weight_decay, fused=True
+        network.parameters(),
+        lr=described.lr,
+        betas=described.betas,
+        eps=described.eps,
+        weight_decay=described.weight_decay,
+        fused=True,
     )
     image: Image = data.spec.inputs["image"]
     pixels, codes = data.columns["image"]["pixels"], data.columns["label"]["codes"]

@@ -129,9 +129,8 @@ class Dataset:
         return sum(t.numel() * t.element_size() for stored in self.columns.values() for t in stored.values())
 
     def _with(self, **changes: Any) -> Dataset:
-        keep = dict(
-            columns=self.columns, index=self.index, weight=self.weight, extra=self.extra, device=self.device, resident=self.resident
-        )
+        names = ("columns", "index", "weight", "extra", "device", "resident")
+        keep = {name: getattr(self, name) for name in names}
         keep.update(changes)
         return Dataset(self.spec, **keep)
 

@@ -82,7 +82,9 @@ class AdamW:
     name: str = ""
 
 
-def Adam(lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, schedule: Schedule = Schedule(), name: str = "") -> AdamW:
+def Adam(
+    lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, schedule: Schedule = Schedule(), name: str = ""
+) -> AdamW:
     """Adam: AdamW without weight decay."""
     return AdamW(lr, betas, eps, 0.0, schedule, name)
 

@@ -10,10 +10,10 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor, nn
 
+from nnzoo.core.dataset import Batch
 from nnzoo.core.errors import ConfigError, Unsuitable
 from nnzoo.core.fields import Spec
-from nnzoo.core.learning import Stage, Descend, Loss, Clock
-from nnzoo.core.dataset import Batch
+from nnzoo.core.learning import Clock, Descend, Loss, Stage
 from nnzoo.core.task import Task
 
 

@@ -61,9 +61,7 @@ class MLP(Network):
         self.stem = FlatStem(spec.inputs[self.name])
         widths = (self.stem.size, *config.hidden)
         self.layers = nn.ModuleList(
-            nn.Sequential(
-                nn.Linear(before, after), NONLINEARITIES[config.nonlinearity](), Probe(), nn.Dropout(config.dropout)
-            )
+            nn.Sequential(nn.Linear(before, after), NONLINEARITIES[config.nonlinearity](), Probe(), nn.Dropout(config.dropout))
             for before, after in zip(widths, widths[1:])
         )
         self.heads = Heads(widths[-1], spec.outputs)

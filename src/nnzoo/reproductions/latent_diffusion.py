@@ -1,0 +1,12 @@
+"""Latent diffusion on eight Gaussians around a circle."""
+
+from nnzoo.reproductions._points import points
+
+REPRODUCTIONS = points(
+    "latent_diffusion",
+    "ring8",
+    8,
+    0.90,
+    published="GAN 6.3, PacGAN4 7.8 of 8 (none for diffusion)",
+    source="Lin et al. 2018, PacGAN, table 1 (ring); Rombach et al. 2022, Ho et al. 2020 (method)",
+)
