@@ -89,11 +89,12 @@ def _steps_in(
             return None
         look_seconds = time.perf_counter() - start
     left = max(0.0, seconds - (time.perf_counter() - began))
-    steps = max(1, int(left / step_seconds))
-    for _ in range(5):  # looks take time from steps, and the number of looks depends on the steps
+    few, many = 1, max(2, int(left / step_seconds) + 1)
+    while many - few > 1:  # looks take time from steps, and the number of looks depends on the steps
+        steps = (few + many) // 2
         looks = -(-steps // look_every(epoch_steps, steps))
-        steps = max(1, int((left - looks * look_seconds) / step_seconds))
-    return steps
+        few, many = (steps, many) if steps * step_seconds + looks * look_seconds <= left else (few, steps)
+    return few
 
 
 def validation_loss(
