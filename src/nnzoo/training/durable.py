@@ -29,12 +29,16 @@ def write_bytes(path: Path, data: bytes | memoryview) -> None:
 
 
 def append_bytes(path: Path, data: bytes) -> None:
-    """Add `data` to the end of a file; it is on disk when this returns. Raises RunError."""
+    """Add `data` to the end of a file; it outlives this process, and a power cut after `sync_file`. Raises RunError."""
     with saving(path):
-        new = not path.exists()
-        _write(path, data, os.O_APPEND)
-        if new:
-            sync_folder(path.parent)
+        _write(path, data, os.O_APPEND, sync=False)
+
+
+def sync_file(path: Path) -> None:
+    """Make what was appended to a file, and the file itself, durable. Raises RunError."""
+    with saving(path):
+        sync_folder(path)  # a file is synchronised as a folder is
+        sync_folder(path.parent)
 
 
 def make_folder(folder: Path) -> None:
@@ -45,13 +49,14 @@ def make_folder(folder: Path) -> None:
             sync_folder(folder.parent)
 
 
-def _write(path: Path, data: bytes | memoryview, how: int) -> None:
+def _write(path: Path, data: bytes | memoryview, how: int, sync: bool = True) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how, 0o644)
     try:
         view = memoryview(data)
         while view:
             view = view[os.write(descriptor, view) :]
-        os.fsync(descriptor)
+        if sync:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

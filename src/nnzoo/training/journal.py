@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from nnzoo.training.durable import append_bytes, saving
+from nnzoo.training.durable import append_bytes, saving, sync_file
 
 
 class Journal:
@@ -18,7 +18,7 @@ class Journal:
         self.path = None if folder is None else folder / "journal.jsonl"
 
     def write(self, event: str, **facts: Any) -> None:
-        """Append one line; it is on disk when this returns. JSON has no NaN: such a number is null. Raises RunError."""
+        """Append one line. JSON has no NaN: such a number is null. Raises RunError."""
         if self.path is None:
             return
         known = {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in facts.items()}
@@ -28,6 +28,13 @@ class Journal:
     def size(self) -> int:
         """Length in bytes."""
         return self.path.stat().st_size if self.path is not None and self.path.exists() else 0
+
+    def settle(self) -> int:
+        """Make all lines durable; their length in bytes, for a checkpoint to remember."""
+        size = self.size()
+        if self.path is not None and size:
+            sync_file(self.path)
+        return size
 
     def cut(self, size: int) -> None:
         """Forget what was written after `size` bytes (the part of a killed run that will be repeated)."""

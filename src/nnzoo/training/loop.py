@@ -324,7 +324,7 @@ class _Run:
         if self.stepper is not None:
             self._check(self.stepper)
             groups.update(self.stepper.tensors())
-        facts = {"place": self.place.facts(), "found": found_of(self.network), "journal": self.journal.size()}
+        facts = {"place": self.place.facts(), "found": found_of(self.network), "journal": self.journal.settle()}
         path = self.checkpoints.save(Checkpoint(facts, groups))
         self.saved_at = time.perf_counter()
         self._tell(Saved(self.place.stage, self.place.step, str(path)))
