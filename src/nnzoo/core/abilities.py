@@ -16,6 +16,14 @@ class Samples(Protocol):
 
 
 @runtime_checkable
+class FromNoise(Protocol):
+    """Makes data by a plain `forward` whose inputs are noise."""
+
+    def noise_like(self, rows: int) -> dict[str, Tensor]:
+        """What `forward` makes so many values of, drawn from torch's default generator."""
+
+
+@runtime_checkable
 class Steps(Protocol):
     """Writes a sequence symbol by symbol; the state is explicit: (h, c) in an LSTM, the key-value cache in a GPT."""
 
@@ -56,6 +64,7 @@ class Explains(Protocol):
         """Readable text."""
 
 
+@runtime_checkable
 class Predicts(Protocol):
     """Gives every output field for its inputs; the plain `forward`."""
 

@@ -43,6 +43,8 @@ class Task(ABC):
     name: ClassVar[str]
     metric: ClassVar[str]
     higher: ClassVar[dict[str, bool]]  # every score's name, and whether more is better
+    perfect: ClassVar[float]  # the metric of a flawless answer
+    learned: ClassVar[float] = 0.5  # the share of the way from the floor to `perfect` that shows that something was learned
 
     @property
     def higher_is_better(self) -> bool:
@@ -61,6 +63,11 @@ class Task(ABC):
     @abstractmethod
     def floor(self, train: Dataset, test: Dataset) -> float:
         """What an answer that has only seen how often things occur scores by the metric."""
+
+    def must_reach(self, train: Dataset, test: Dataset) -> float:
+        """The metric that a network which has learned anything reaches, and one that was taught nonsense does not."""
+        floor = self.floor(train, test)
+        return floor + self.learned * (self.perfect - floor)
 
     @abstractmethod
     def spoil(self, dataset: Dataset, seed: int) -> Dataset:

@@ -1,0 +1,126 @@
+"""Small data of every shape that a kind may meet, prepared as a person's would be, and how long each kind may learn from them."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from nnzoo.core.network import No
+from nnzoo.data.known import digits, read_known
+from nnzoo.data.prepare import Prepared, prepare
+from nnzoo.data.raw import RawImages, RawTable, RawTexts
+from nnzoo.networks import find, names
+
+
+def _mixed() -> RawTable:
+    """Numbers, categories, dates, missing values; two targets, some of them missing."""
+    draw = np.random.default_rng(5)
+    n = 240
+    size, kind = draw.normal(size=n), draw.choice(["oak", "elm", "ash"], n)
+    bonus = pd.Series(kind).map({"oak": 1.0, "elm": -1.0, "ash": 0.0}).to_numpy()
+    frame = pd.DataFrame(
+        {
+            "size": np.where(draw.random(n) < 0.05, np.nan, size),
+            "kind": np.where(draw.random(n) < 0.05, None, kind),
+            "planted": pd.date_range("2001-01-01", periods=n, freq="D").strftime("%Y-%m-%d"),
+            "tall": size + bonus + draw.normal(size=n) * 0.1,
+            "wide": np.where(draw.random(n) < 0.1, np.nan, size - bonus + draw.normal(size=n) * 0.1),
+        }
+    )
+    return RawTable("mixed", frame, ("tall", "wide"))
+
+
+def _mixed_classes() -> RawTable:
+    raw = _mixed()
+    frame = raw.frame.drop(columns=["wide"]).assign(tall=np.where(raw.frame.tall > 0, "tall", "short"))
+    return RawTable("mixed-classes", frame, ("tall",))
+
+
+def _conditions() -> Prepared:
+    """A picture from given conditions: a bright bar whose place and brightness are told."""
+    import torch
+
+    from nnzoo.core.dataset import Dataset, Parts
+    from nnzoo.core.fields import Image, Spec
+    from nnzoo.tasks import find as find_task
+
+    draw = np.random.default_rng(3)
+    frame = pd.DataFrame({"place": draw.uniform(0, 5, 300), "bright": draw.uniform(0.3, 1, 300)})
+    prepared = prepare(RawTable("bars", frame), task="unconditional-generation")
+    column = np.arange(6)
+    pixels = frame.bright.to_numpy()[:, None] * np.exp(-((column - frame.place.to_numpy()[:, None]) ** 2))
+    picture = torch.from_numpy(np.repeat(pixels[:, None, None, :], 4, axis=2).astype(np.float32))
+    field = Image(channels=1, height=4, width=6, mean=(float(picture.mean()),), std=(float(picture.std()),))
+    spec = Spec(inputs=prepared.spec.inputs, outputs={"picture": field}, train_size=prepared.spec.train_size)
+    whole = Dataset(spec, {**prepared.parts.train.columns, "picture": {"pixels": picture}})
+
+    def part(name: str) -> Dataset:
+        return whole.part(torch.from_numpy(prepared.rows[name]))
+
+    parts = Parts(part("train"), part("valid"), part("test"))
+    return Prepared("bars", find_task("tabular-to-image"), spec, parts, prepared.preprocessing, prepared.raw, [], prepared.rows)
+
+
+def _ink() -> Prepared:
+    """A number from a picture: how much ink a digit has."""
+    raw = digits()
+    ink = raw.pixels.reshape(len(raw.pixels), -1).mean(1) / 255
+    return prepare(RawImages("ink", raw.pixels, ink, label_name="ink"), task="image-regression")
+
+
+def _reviews() -> RawTexts:
+    """Lines of different length with two labels: whether the line asks or tells."""
+    draw = np.random.default_rng(11)
+    words = ["moon", "river", "stone", "cloud", "bread", "horse", "light", "paper", "green", "quiet"]
+    lines, labels = [], []
+    for k in range(400):
+        text = " ".join(draw.choice(words, draw.integers(1, 7)))
+        lines.append(("is " if k % 2 else "") + text + ("?" if k % 2 else "."))
+        labels.append("asks" if k % 2 else "tells")
+    return RawTexts("questions", lines, labels=np.array(labels, dtype=object))
+
+
+def _excerpt() -> RawTexts:
+    raw = read_known("python-docs")
+    assert isinstance(raw, RawTexts)
+    return RawTexts("python-docs-excerpt", ["".join(raw.texts)[:40_000]], lines=False)
+
+
+_MAKERS = {
+    "iris": lambda: prepare("iris"),
+    "mixed-classes": lambda: prepare(_mixed_classes()),
+    "diabetes": lambda: prepare("diabetes"),
+    "mixed": lambda: prepare(_mixed()),
+    "polynomial": lambda: prepare("planted-polynomial"),
+    "bars": _conditions,
+    "digits": lambda: prepare("digits"),
+    "ink": _ink,
+    "digits-unlabelled": lambda: prepare("digits", task="unconditional-image-generation"),
+    "ring8": lambda: prepare("ring8"),
+    "moons": lambda: prepare("moons"),
+    "names-like": lambda: prepare("names-like"),
+    "questions": lambda: prepare(_reviews()),
+    "excerpt": lambda: prepare(_excerpt()),
+    "karate": lambda: prepare("karate"),
+}
+DATA = tuple(_MAKERS)
+
+
+@cache
+def data(name: str) -> Prepared:
+    """A data set of the catalogue, prepared."""
+    return _MAKERS[name]()
+
+
+@cache
+def accepted(kind: str) -> tuple[str, ...]:
+    """The data sets of the catalogue that a kind says it can do."""
+    return tuple(name for name in DATA if not isinstance(find(kind).can(data(name).spec, data(name).task), No))
+
+
+KINDS = tuple(names())
+SMALL = {  # one small data set for each kind, for tests that need no more
+    kind: next(iter(accepted(kind))) for kind in KINDS
+}
