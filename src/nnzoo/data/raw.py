@@ -28,10 +28,12 @@ class Raw:
 
 @dataclass
 class RawTable(Raw):
-    """Rows and columns. `targets` are the columns to predict where the set itself says so."""
+    """Rows and columns. `targets` are the columns to predict where the set itself says so; `guess` (files and frames, which
+    never say) allows to take the column called target, label, class or y, else the last."""
 
     frame: pd.DataFrame
     targets: tuple[str, ...] = ()
+    guess: bool = False
 
     def __len__(self) -> int:
         return len(self.frame)

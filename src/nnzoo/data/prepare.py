@@ -1,0 +1,298 @@
+"""From a source to parts ready for learning: open, say what is asked, split, fit on the training rows, encode once.
+
+`read` opens, `infer_task` says what the data ask for, `prepare` does all of it, `open_like` treats new data as a trained
+model's preprocessing does, and `place` lays parts out for a device.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from nnzoo import tasks
+from nnzoo.core.dataset import Parts
+from nnzoo.core.errors import ConfigError, DataError
+from nnzoo.core.fields import Spec
+from nnzoo.core.task import Task
+from nnzoo.data import splits
+from nnzoo.data.columns import days_of, kind_of, numbers_of, texts_of
+from nnzoo.data.places import physical_memory
+from nnzoo.data.preprocessing import Opened, Preprocessing
+from nnzoo.data.raw import Raw, RawGraph, RawImages, RawTable, RawTexts
+from nnzoo.data.reading import read, read_known
+from nnzoo.data.table_preprocessing import TablePreprocessing, output_kind
+from nnzoo.data.tables import known_column
+
+TARGET_NAMES = ("target", "label", "class", "y")
+TEXT_VALID = TEXT_TEST = 0.05  # of the characters of one long text
+_SORTS: tuple[tuple[type[Raw], str, str], ...] = (
+    (RawTable, "table", "TablePreprocessing"),
+    (RawImages, "images", "ImagePreprocessing"),
+    (RawTexts, "texts", "TextPreprocessing"),
+    (RawGraph, "graph", "GraphPreprocessing"),
+)
+_MODULES = {"table": "table", "images": "image", "texts": "text", "graph": "graph"}
+
+
+@dataclass
+class Prepared:
+    """A data set ready for learning. `raw` is as it was opened; `rows` says which of its rows each part holds (a long text, whose
+    parts are no rows, and parts that came from other sources have none)."""
+
+    name: str
+    task: Task
+    spec: Spec
+    parts: Parts
+    preprocessing: Preprocessing
+    raw: Raw
+    notes: list[str]
+    rows: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def sorts() -> dict[str, type[Preprocessing]]:
+    """The preprocessing of every sort of data, by the name in its saved file."""
+    return {sort: getattr(importlib.import_module(f"nnzoo.data.{_MODULES[sort]}_preprocessing"), name) for _, sort, name in _SORTS}
+
+
+def sort_of(raw: Raw) -> str:
+    """The sort of data."""
+    return next(sort for kind, sort, _ in _SORTS if isinstance(raw, kind))
+
+
+def infer_task(raw: Raw, targets: Sequence[str] = ()) -> str:
+    """The name of the task that the data pose: predict what there is to predict, else make more of the same. Raises DataError."""
+    if isinstance(raw, RawTable):
+        targets = tuple(targets) or raw.targets
+        kinds = {output_kind(raw.frame[known_column(raw, name, "target column")]) for name in targets}
+        if not kinds:
+            return "unconditional-generation"
+        return "tabular-classification" if kinds == {"classes"} and len(targets) == 1 else "tabular-regression"
+    labelled = getattr(raw, "labels", None) is not None
+    if isinstance(raw, RawImages):
+        return "image-classification" if labelled else "unconditional-image-generation"
+    if isinstance(raw, RawTexts):
+        return "text-classification" if labelled else "text-generation"
+    return "node-classification"
+
+
+def choose_targets(raw: Raw, targets: Sequence[str] | str = (), task: str | None = None) -> tuple[tuple[str, ...], list[str]]:
+    """The columns to predict and a note where they were guessed. No targets where the task makes data."""
+    targets = (targets,) if isinstance(targets, str) else tuple(targets)
+    if not isinstance(raw, RawTable) or targets:
+        return targets, []
+    if task and "generation" in task:
+        return (), []
+    if raw.targets or not raw.guess:
+        return raw.targets, []
+    names = list(raw.frame.columns)
+    named = [name for wanted in TARGET_NAMES for name in names if name.lower() == wanted]
+    if not named and len(names) == 1:
+        return (), []
+    reason = "by its name" if named else "since it is the last column"
+    target = (named or names[-1:])[0]
+    return (target,), [f"'{target}' is taken as the target, {reason}; --target names another"]
+
+
+def prepare(
+    source: Any,
+    *,
+    task: str | None = None,
+    targets: Sequence[str] | str = (),
+    valid: Any = None,
+    test: Any = None,
+    split: str = "random",
+    weight: str | None = None,
+    seed: int = 0,
+    inherit: Preprocessing | None = None,
+) -> Prepared:
+    """Open `source` and make training, validation and test parts of it.
+
+    Official parts are honoured where `split` is "random"; "group:COL" keeps groups together, "time:COL" tests on the newest rows.
+    `valid` and `test` are sources of their own. `inherit` is a trained model's preprocessing, used instead of a new one. Rows of
+    which no target is known are left out. Raises DataError or ConfigError.
+    """
+    raw = read(source)
+    if not len(raw):
+        raise DataError(f"{raw.name} has no rows; give data with at least three")
+    if isinstance(inherit, TablePreprocessing):
+        targets = _inherited_targets(inherit, targets)
+        weight = weight or inherit.weight
+    names, notes = choose_targets(raw, targets, task)
+    task = task or infer_task(raw, names)
+    asked = tasks.find(task)
+    if "generation" in task and getattr(raw, "labels", None) is not None:
+        raw = replace(raw, labels=None)  # type: ignore[call-arg]
+    ways: dict[str, Any] = {"targets": names, "task": task, "weight": weight}
+    wanted = {"valid": 0.0 if valid is not None else splits.VALID, "test": 0.0 if test is not None else splits.TEST}
+    if isinstance(raw, RawTexts) and not raw.lines and raw.labels is None:
+        if split != "random":
+            raise ConfigError(f"--split {split} needs a table; one long text is cut into contiguous pieces")
+        texts = _cut(raw, **{part: TEXT_VALID if share else 0.0 for part, share in wanted.items()})
+        learned = _preprocessing(texts["train"], np.arange(len(texts["train"])), inherit, ways)
+        made = {part: learned.open(text, len(texts["train"])).dataset for part, text in texts.items()}
+        rows: dict[str, np.ndarray] = {}
+    else:
+        usable, labels = _answered(raw, names, task)
+        if len(usable) < len(raw):
+            notes.append(f"{len(raw) - len(usable)} of {len(raw)} rows have no target and are left out")
+        rows, dropped = _divide(raw, usable, labels, split, seed, wanted)
+        seen = raw
+        if dropped and isinstance(raw, RawTable):
+            seen = replace(raw, frame=raw.frame.drop(columns=dropped))
+            notes.append(f"column '{dropped}' forms the groups and is no input")
+        learned = _preprocessing(seen, rows["train"], inherit, ways)
+        whole = learned.open(seen, len(rows["train"])).dataset
+        made = {part: whole.part(torch.from_numpy(index)) for part, index in rows.items() if len(index)}
+    spec = learned.spec(len(made["train"]))
+    for part, other in (("valid", valid), ("test", test)):
+        if other is not None:
+            opened = open_like(learned, other, spec.train_size)
+            kept, _ = _answered(opened.raw, names, task)
+            made[part] = opened.dataset if isinstance(opened.raw, RawTexts) else opened.dataset.part(torch.from_numpy(kept))
+    for part, dataset in made.items():
+        absent = [name for name in spec.outputs if name not in dataset.columns]
+        if absent:
+            raise DataError(f"the {part} data have no target '{absent[0]}'; add its column, or use predict, which needs none")
+    refusal = asked.fits(spec)
+    if refusal is not None:
+        raise DataError(f"{raw.name}: {refusal}")
+    more = learned.notes if isinstance(learned, TablePreprocessing) else []
+    parts = Parts(made["train"], made.get("valid"), made.get("test"))
+    return Prepared(raw.name, asked, spec, parts, learned, raw, [*raw.notes, *notes, *more], rows)
+
+
+def open_like(preprocessing: Preprocessing, source: Any, train_size: int = 0) -> Opened:
+    """New data as a trained model sees them: whatever `read` opens, or the preprocessing itself. Raises DataError."""
+    raw = read(source) if isinstance(source, (Raw, tuple)) else read_known(source) or preprocessing.read(source)
+    _same_sort(preprocessing, raw)
+    return preprocessing.open(raw, train_size)
+
+
+def place(parts: Parts, device: torch.device | str, limit_bytes: int | None = None) -> Parts:
+    """Parts for a device: moved there as a whole if they fit into `limit_bytes` (default: half of its free memory), else left on
+    the host and moved batch by batch, with the same results."""
+    device = torch.device(device)
+    if limit_bytes is None:
+        free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else physical_memory()
+        limit_bytes = free // 2
+        if device.type == "cpu":
+            return parts.to(device)  # they are there already; a memory map is read as it is used
+    stores = {
+        id(next(iter(part.columns.values()))): part.bytes() for part in (parts.train, parts.valid, parts.test) if part is not None
+    }
+    return parts.to(device, resident=sum(stores.values()) <= limit_bytes)
+
+
+def _same_sort(preprocessing: Preprocessing, raw: Raw) -> None:
+    if preprocessing.sort != sort_of(raw):
+        raise DataError(
+            f"{raw.name} is of the sort {sort_of(raw)}, and the network was trained on {preprocessing.sort}; give it that"
+        )
+
+
+def _inherited_targets(inherit: TablePreprocessing, targets: Sequence[str] | str) -> tuple[str, ...]:
+    named = (targets,) if isinstance(targets, str) else tuple(targets)
+    if named and named != inherit.targets:
+        raise DataError(
+            f"the run was trained to predict {', '.join(inherit.targets) or 'nothing'}, not {', '.join(named)}; leave --target out"
+        )
+    return inherit.targets
+
+
+def _preprocessing(raw: Raw, rows: np.ndarray, inherit: Preprocessing | None, ways: dict[str, Any]) -> Preprocessing:
+    if inherit is None:
+        return sorts()[sort_of(raw)].fit(raw, rows, **ways)
+    _same_sort(inherit, raw)
+    return inherit
+
+
+def _answered(raw: Raw, targets: tuple[str, ...], task: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """The rows that have an answer, and the codes of their labels where they have labels."""
+    rows = np.arange(len(raw))
+    if isinstance(raw, RawTable):
+        cells = {name: raw.frame[known_column(raw, name, "target column")] for name in targets}
+        if not cells:
+            return rows, None
+        if len(cells) == 1 and output_kind(cells[targets[0]], task) == "classes":
+            codes = texts_of(cells[targets[0]])[0]
+        else:
+            texts = [
+                numbers_of(column) if output_kind(column, task) == "values" else texts_of(column)[0] for column in cells.values()
+            ]
+            known = np.any([~np.isnan(t) if t.dtype.kind == "f" else t >= 0 for t in texts], axis=0)
+            return _some(raw, rows[known], targets), None
+    elif (labels := getattr(raw, "labels", None)) is not None:
+        codes = pd.factorize(pd.Series(labels, dtype=object))[0]
+    else:
+        return rows, None
+    kept = _some(raw, rows[codes >= 0], targets)
+    if "classification" in task and len(np.unique(codes[kept])) == 1 and len(raw) > 1 and not isinstance(raw, RawTable):
+        raise DataError(f"{raw.name} has only one label; give data with at least two")
+    return kept, codes[kept] if "classification" in task else None
+
+
+def _some(raw: Raw, rows: np.ndarray, targets: tuple[str, ...]) -> np.ndarray:
+    if not len(rows):
+        raise DataError(f"{raw.name}: target {', '.join(targets) or 'label'} is missing in every row; name another with --target")
+    return rows
+
+
+def _divide(
+    raw: Raw, usable: np.ndarray, labels: np.ndarray | None, split: str, seed: int, wanted: dict[str, float]
+) -> tuple[dict[str, np.ndarray], str | None]:
+    """Rows of each part, and the column that must not be an input."""
+    how, _, column = split.partition(":")
+    if how not in ("random", "group", "time") or (how != "random") != bool(column):
+        raise ConfigError(f"--split {split} is not known; write random, group:COLUMN or time:COLUMN")
+    if how == "random":
+        if raw.part is not None:
+            three = splits.official_split(raw.part[usable], labels, seed=seed, **wanted)
+        else:
+            three = splits.random_split(len(usable), labels, seed=seed, **wanted)
+    elif not isinstance(raw, RawTable):
+        raise ConfigError(f"--split {split} needs a table; {raw.name} has no columns")
+    else:
+        cells = raw.frame[known_column(raw, column)].iloc[usable]
+        three = (
+            splits.group_split(texts_of(cells)[0], seed=seed, **wanted)
+            if how == "group"
+            else splits.time_split(_times(cells), **wanted)
+        )
+    return {part: usable[index] for part, index in zip(("train", "valid", "test"), three)}, column if how == "group" else None
+
+
+def _times(cells: pd.Series) -> np.ndarray:
+    kind = kind_of(cells)
+    if kind.kind not in ("date", "number"):
+        raise DataError(f"column '{cells.name}' holds neither dates nor numbers, so rows cannot be ordered by it; name another")
+    return days_of(cells, kind.form) if kind.kind == "date" else numbers_of(cells)
+
+
+def _cut(raw: RawTexts, valid: float, test: float) -> dict[str, RawTexts]:
+    """One long text as contiguous pieces: official parts where there are any, else the last characters are tested."""
+    whole = (
+        {part: "".join(t for t, p in zip(raw.texts, raw.part) if p == part) for part in ("train", "valid", "test")}
+        if raw.part is not None
+        else {}
+    )
+    train = whole.get("train") if raw.part is not None else "".join(raw.texts)
+    assert train is not None
+    length = len(train)
+    n_test = round(test * length) if test and not whole.get("test") else 0
+    n_valid = round(valid * length) if valid and not whole.get("valid") else 0
+    texts = {
+        "train": train[: length - n_valid - n_test],
+        "valid": whole.get("valid") or train[length - n_valid - n_test : length - n_test],
+        "test": whole.get("test") or train[length - n_test :],
+    }
+    kept = {part: text for part, text in texts.items() if part == "train" or {"valid": valid, "test": test}[part]}
+    for part, text in kept.items():
+        if len(text) < 3:
+            raise DataError(f"{raw.name} has {length} characters, which leaves {len(text)} for {part}; give a longer text")
+    return {part: replace(raw, texts=[text], part=None) for part, text in kept.items()}
