@@ -56,7 +56,9 @@ def padded(values: Sequence[float], share: float = 0.05) -> tuple[float, float]:
 def interval_mark(mean: float, low: float | None, high: float | None, scale: Scale, colour: str, title: str, hollow: bool) -> str:
     """A score: a dot, its interval as a bar with whiskers. Beyond the scale's low end an arrow stands for it."""
     width, y = scale.end + scale.start, 11
-    open_tag = f'<svg class="mark" viewBox="0 0 {width:g} 22" role="img"><title>{escape(title)}</title>'
+    open_tag = (
+        f'<svg class="mark" viewBox="0 0 {width:g} 22" preserveAspectRatio="xMinYMid" role="img"><title>{escape(title)}</title>'
+    )
     rail = f'<line class="rail" x1="{scale.start:g}" x2="{scale.end:g}" y1="{y}" y2="{y}"/>'
     if not scale.low <= mean <= scale.high:
         x, tip = (scale.start, -6) if mean < scale.low else (scale.end, 6)

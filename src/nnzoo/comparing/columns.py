@@ -35,18 +35,14 @@ def columns_of(evaluation: Evaluation, metric: str, weight_N: np.ndarray | None 
         return _confusion(evaluation, metric, weight_N)
     if metric == "log_loss" and evaluation.predictions is not None:
         true_N = evaluation.predictions[np.arange(len(evaluation.truth)), evaluation.truth]
-        return _mean(-np.log(true_N.clip(1e-12)), evaluation.scores[metric], weight_N)
-    if evaluation.rows is not None:
-        return _mean(evaluation.rows, evaluation.scores[metric], weight_N)
+        return _mean(-np.log(true_N.clip(1e-12)), weight_N)
+    if evaluation.rows is not None and np.isclose(evaluation.rows.mean(), evaluation.scores[metric], rtol=1e-6, atol=1e-9):
+        return _mean(evaluation.rows, None)  # each row's weight is in its share
     return None
 
 
-def _mean(rows_N: np.ndarray, score: float, weight_N: np.ndarray | None) -> Columns | None:
-    """Shares whose plain or weighted mean is the score; None where neither is (then they are of another metric)."""
-    if np.isclose(rows_N.mean(), score, rtol=1e-6, atol=1e-9):
-        weight_N = np.ones(len(rows_N))
-    elif weight_N is None or len(weight_N) != len(rows_N) or not np.isclose(np.average(rows_N, weights=weight_N), score):
-        return None
+def _mean(rows_N: np.ndarray, weight_N: np.ndarray | None) -> Columns:
+    weight_N = np.ones(len(rows_N)) if weight_N is None else weight_N
     return Columns(np.stack([rows_N * weight_N, weight_N], 1), lambda sums: sums[:, 0] / np.maximum(sums[:, 1], 1e-300))
 
 
@@ -61,14 +57,15 @@ def _confusion(evaluation: Evaluation, metric: str, weight_N: np.ndarray | None)
         table_RKK = sums.reshape(-1, classes, classes)
         hits_RK, is_RK, said_RK = np.diagonal(table_RKK, axis1=1, axis2=2), table_RKK.sum(2), table_RKK.sum(1)
         below_RK = is_RK if metric == "balanced_accuracy" else (is_RK + said_RK) / 2
-        occurs_RK = is_RK > 0  # the mean is over the labels that occur
-        return np.where(occurs_RK, hits_RK / np.where(occurs_RK, below_RK, 1), 0).sum(1) / occurs_RK.sum(1)
+        counts_RK = below_RK > 0  # labels that occur, for F1 also those that were only answered
+        return np.where(counts_RK, hits_RK / np.where(counts_RK, below_RK, 1), 0).sum(1) / counts_RK.sum(1)
 
     return Columns(rows_NC, score)
 
 
 def _regression(evaluation: Evaluation, metric: str, weight_N: np.ndarray | None) -> Columns | None:
-    truth_NO, answer_NO = evaluation.truth, evaluation.predictions
+    some_O = ~np.isnan(evaluation.truth).all(0)  # a target of which nothing is known does not count
+    truth_NO, answer_NO = evaluation.truth[:, some_O], evaluation.predictions[:, some_O]
     targets = truth_NO.shape[1]
     if targets * 5 > MOST_COLUMNS:
         return None

@@ -17,6 +17,7 @@ from nnzoo.comparing.rows import grid, rows_shown, table
 from nnzoo.core.dataset import Dataset
 from nnzoo.core.fields import Classes, Image, Table, Tokens, Values
 from nnzoo.core.seeds import generator
+from nnzoo.data.text_preprocessing import UNKNOWN
 from nnzoo.tasks._writing import write
 
 SHOWN = 12  # examples of a sort
@@ -171,7 +172,7 @@ def _written(comparison: Comparison, best: Entry) -> list[tuple[str, str]]:
     stored = _test(comparison).columns[name]
     count = SHOWN if field.lines else 3
     opening = None if field.lines else int(stored["values"][0])
-    texts = write(best.trained, [[]], tokens=WRITTEN, seed=comparison.seeds[0], n=count, opening=opening)
+    texts = write(best.trained, [[]], tokens=WRITTEN, seed=comparison.seeds[0], n=count, opening=opening, never=(0, UNKNOWN))
     lines = [[text] for text in comparison.prepared.preprocessing.restore(name, texts)]
     return [(f"Written by {best.kind}", table(["text"], lines, [str(i + 1) for i in range(len(lines))], "sample"))]
 

@@ -28,9 +28,10 @@ Interval = tuple[float, float]
 
 
 class Intervals(ABC):
-    """Intervals of every entrant's mean score and of differences. `method` says in words how they were made."""
+    """Intervals of every entrant's mean score and of differences. `method` says in words how they were made, `evidence` of what."""
 
     method: str
+    evidence: str
 
     @abstractmethod
     def of(self, kind: str, level: float = 0.95) -> Interval:
@@ -63,7 +64,10 @@ class RowsAndSeeds(Intervals):
 
     def __init__(self, means: Mapping[str, np.ndarray], rows: int, resamples: int):
         self.means = means
-        self.method = f"bootstrap over {rows:,} test rows and the seeds together, {resamples:,} resamples"
+        self.evidence = f"these {rows:,} test rows"
+        self.method = (
+            f"bootstrap over {rows:,} test rows and the seeds together, {resamples:,} resamples, differences on the same rows"
+        )
 
     def of(self, kind: str, level: float = 0.95) -> Interval:
         return _percentiles(self.means[kind], level)
@@ -78,6 +82,8 @@ class SeedsOnly(Intervals):
     method = "Student's t over seeds (this score does not divide into shares of test rows)"
 
     def __init__(self, scores: Mapping[str, Sequence[float]]):
+        seeds = max((len(each) for each in scores.values()), default=0)
+        self.evidence = f"{seeds} seeds" if seeds > 1 else "one seed, which gives no interval"
         self.scores = {kind: np.asarray(each, float) for kind, each in scores.items()}
 
     def of(self, kind: str, level: float = 0.95) -> Interval:

@@ -101,7 +101,7 @@ def compare(
         metric=judge.metric,
         higher_is_better=higher,
         entries=entries,
-        verdict=decide(entries, sure, judge.metric, higher, len(held_out)),
+        verdict=decide(entries, sure, judge.metric, higher),
         refused=refused,
         interval=sure.method,
         seeds=race.seeds,

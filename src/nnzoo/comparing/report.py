@@ -11,6 +11,7 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from typing import Any
 
 from nnzoo.comparing import examples
 from nnzoo.comparing.budget import seconds_of
@@ -90,7 +91,7 @@ def _long(budget: str) -> str:
 
 def _race(comparison: Comparison, tints: dict[str, str]) -> str:
     metric, there = comparison.metric, [e for e in comparison.entries if e.mean is not None]
-    scale = _scale(there, metric)
+    scale = _scale(there, comparison)
     better = "higher is better" if comparison.higher_is_better else "lower is better"
     ends = (
         f'<span class="ends"><span>{shown(scale.low, metric)}</span><span>{shown(scale.high, metric)}</span></span>'
@@ -110,12 +111,13 @@ def _race(comparison: Comparison, tints: dict[str, str]) -> str:
     return f'<div class="wide"><table class="race"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{below}'
 
 
-def _scale(there: list[Entry], metric: str) -> Scale:
-    """The range of all intervals; entrants that do not look at the input would squeeze it and are left out where others remain."""
-    serious = [e for e in there if e.kind not in IGNORANT] or there
+def _scale(there: list[Entry], comparison: Comparison) -> Scale:
+    """The range of all intervals; entrants no better than an ignorant answer would squeeze it: left out where others remain."""
+    sign = 1 if comparison.higher_is_better else -1
+    serious = [e for e in there if e.kind not in IGNORANT and sign * ((e.mean or 0.0) - comparison.floor) > 0] or there
     values = [v for e in serious for v in (e.mean, e.low, e.high) if v is not None] or [0.0, 1.0]
     low, high = padded(values)
-    if metric in SHARES:
+    if comparison.metric in SHARES:
         low, high = max(0.0, low), min(1.0, high)
     return Scale(low, high, 10, 290)
 
@@ -153,32 +155,40 @@ def _milliseconds(value: float | None) -> str:
 
 
 def _learning(comparison: Comparison, tints: dict[str, str]) -> str:
-    """Validation loss over time: one chart where it is the task's own loss; else each kind has a loss, and a chart, of its own."""
-    by_kind = {e.kind: [line for line in map(_points, e.histories) if line] for e in comparison.entries if e.histories}
-    drawn = {kind: seeds for kind, seeds in by_kind.items() if seeds}
+    """Validation loss over time: one chart where it is the task's own loss; else each stage of a kind has a loss and a chart of
+    its own."""
+    drawn: dict[tuple[str, int], list[Line]] = {}
+    for entry in comparison.entries:
+        for seed, history in enumerate(entry.histories):
+            for stage, points in _points(history).items():
+                drawn.setdefault((entry.kind, stage), []).append(Line(entry.kind, points, tints[entry.kind], seed > 0))
     if not drawn:
         return ""
-    lines = {kind: [Line(kind, points, tints[kind], s > 0) for s, points in enumerate(seeds)] for kind, seeds in drawn.items()}
-    without = [kind for kind in by_kind if kind not in drawn]
+    last = {kind: max(stage for k, stage in drawn if k == kind) for kind, _ in drawn}
     note = "The loss on the validation part after so many seconds of training; thick: the first seed, thin: the others."
+    without = [e.kind for e in comparison.entries if e.role == "network" and not e.error and e.kind not in last]
     if without:
-        note += f" Without a curve, since learned in closed form: {', '.join(without)}."
-    own_task = comparison.prepared is not None and bool(comparison.prepared.spec.outputs)
-    if own_task:
-        legend = "".join(f'<li><span class="dot" style="--c:{tints[kind]}"></span>{escape(kind)}</li>' for kind in drawn)
-        together = [line for each in lines.values() for line in reversed(each)]
-        chart = curves(together, "seconds", "validation loss", f"Validation loss over time of {', '.join(drawn)}")
+        note += f" Without a validation loss: {', '.join(without)}."
+    if comparison.prepared is not None and comparison.prepared.spec.outputs:
+        legend = "".join(f'<li><span class="dot" style="--c:{tints[kind]}"></span>{escape(kind)}</li>' for kind in last)
+        together = [line for kind, stage in last.items() for line in reversed(drawn[kind, stage])]
+        chart = curves(together, "seconds", "validation loss", f"Validation loss over time of {', '.join(last)}")
         return f'<p class="note">{escape(note)}</p><ul class="legend">{legend}</ul>{chart}'
-    charts = "".join(
-        f"<figure>{curves(each[::-1], 'seconds', 'validation loss', f'Validation loss over time of {kind}', 420, 260)}"
-        f"<figcaption>{escape(kind)}</figcaption></figure>"
-        for kind, each in lines.items()
-    )
-    return f'<p class="note">{escape(note)}</p><div class="pair">{charts}</div>'
+    charts = []
+    for (kind, stage), lines in drawn.items():
+        name = kind if sum(k == kind for k, _ in drawn) == 1 else f"{kind}, stage {stage + 1}"
+        chart = curves(lines[::-1], "seconds", "validation loss", f"Validation loss over time of {name}", 420, 260)
+        charts.append(f"<figure>{chart}<figcaption>{escape(name)}</figcaption></figure>")
+    return f'<p class="note">{escape(note)}</p><div class="pair">{"".join(charts)}</div>'
 
 
-def _points(history: list[dict]) -> list[tuple[float, float]]:
-    return [(float(h["seconds"]), float(h["valid"])) for h in history if h.get("valid") is not None and math.isfinite(h["valid"])]
+def _points(history: list[dict[str, Any]]) -> dict[int, list[tuple[float, float]]]:
+    """Seconds and validation loss of each look, by stage; stages without a validation loss have none."""
+    points: dict[int, list[tuple[float, float]]] = {}
+    for look in history:
+        if look.get("valid") is not None and math.isfinite(look["valid"]):
+            points.setdefault(look["stage"], []).append((float(look["seconds"]), float(look["valid"])))
+    return points
 
 
 def _refused(comparison: Comparison) -> str:
@@ -198,7 +208,7 @@ def _method(comparison: Comparison) -> str:
         ("Ignorant answer", f"{shown(comparison.floor, metric)} without looking at the input"),
         (
             "Intervals",
-            f"95 %, {comparison.interval}; differences are paired on the same rows, corrected for the number of entrants",
+            f"95 %, {comparison.interval}; the verdict corrects for the number of entrants",
         ),
         (
             "Training",

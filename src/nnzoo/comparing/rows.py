@@ -34,7 +34,7 @@ def rows_shown(comparison: Comparison, test: Dataset, rows: torch.Tensor, captio
         return table(["text"], [[line] for line in lines], captions)
     if isinstance(field, Graph):
         nodes = (rows if test.index is None else test.index[rows]).tolist()
-        names = getattr(comparison.prepared.raw, "nodes", None)
+        names = getattr(comparison.prepared.raw, "nodes", None) if "test" in comparison.prepared.rows else None
         return table(["node"], [[names[n] if names else str(n)] for n in nodes], captions)
     frame = restore(name, value)
     columns = list(frame.columns)[:MOST_COLUMNS]

@@ -18,8 +18,8 @@ NAMES = {
 }  # the others are their names without underlines
 
 
-def decide(entries: Sequence[Entry], sure: Intervals, metric: str, higher: bool, rows: int) -> Verdict:
-    """The verdict on entries that have scores. `rows` is the size of the test part.
+def decide(entries: Sequence[Entry], sure: Intervals, metric: str, higher: bool) -> Verdict:
+    """The verdict on entries that have scores.
 
     The best is compared with each other entrant by a paired interval at 95 % for all comparisons together (Bonferroni: each at
     1 - .05 / comparisons). Those whose interval contains 0 share the lead.
@@ -39,7 +39,7 @@ def decide(entries: Sequence[Entry], sure: Intervals, metric: str, higher: bool,
         return Verdict(text, None, (), best.kind)
     if len(tied) == 1:
         return _won(best, others, sure, metric, level)
-    return _tie(tied, metric, rows)
+    return _tie(tied, metric, sure.evidence)
 
 
 def _order(entry: Entry, higher: bool) -> tuple[float, int]:
@@ -61,12 +61,12 @@ def _won(best: Entry, others: Sequence[Entry], sure: Intervals, metric: str, lev
     return Verdict(text, best.kind, (), best.kind)
 
 
-def _tie(tied: Sequence[Entry], metric: str, rows: int) -> Verdict:
+def _tie(tied: Sequence[Entry], metric: str, evidence: str) -> Verdict:
     baselines = [e for e in tied if e.role == "baseline"]
     kinds = tuple(e.kind for e in tied)
     best = tied[0]
     text = (
-        f"{_listed(kinds)} cannot be told apart on these {rows:,} test rows: "
+        f"{_listed(kinds)} cannot be told apart from {evidence}: "
         f"the best mean is {best.kind}'s, {name_of(metric)} {shown(best.mean, metric)}{_between(best, metric)}, "
         "and the differences lie within chance."
     )
@@ -75,7 +75,7 @@ def _tie(tied: Sequence[Entry], metric: str, rows: int) -> Verdict:
         ignorant = [e.kind for e in baselines if e.kind in IGNORANT]
         if ignorant:
             text += f" One of them, {ignorant[0]}, does not even look at the input: nothing useful was learned from these data."
-        text += f" As far as these rows can tell, a plain baseline is as good: no neural network is needed here. Use {take.kind}."
+        text += f" As far as that can tell, a plain baseline is as good: no neural network is needed here. Use {take.kind}."
         return Verdict(text, None, kinds, take.kind)
     take, small = _cheapest(tied), min(tied, key=lambda e: e.bytes or 0)
     text += f" Of them {take.kind} answers fastest ({take.latency_ms_1 or 0:.2g} ms a sample)"
@@ -93,12 +93,12 @@ def name_of(metric: str) -> str:
 
 
 def shown(score: float | None, metric: str, unit: bool = True) -> str:
-    """A score as people write it: a share in per cent, anything else with four figures."""
+    """A score as people write it: a share in per cent, R² with three decimals, anything else with four figures."""
     if score is None:
         return "-"
     if metric in SHARES:
         return f"{100 * score:.1f}" + (" %" if unit else "")
-    return f"{score:.4g}"
+    return f"{score:.3f}" if metric == "r2" else f"{score:.4g}"
 
 
 def size_of(size: int | None) -> str:
