@@ -99,7 +99,6 @@ _MAKERS = {
     "ink": _ink,
     "digits-unlabelled": lambda: prepare("digits", task="unconditional-image-generation"),
     "ring8": lambda: prepare("ring8"),
-    "moons": lambda: prepare("moons"),
     "names-like": lambda: prepare("names-like"),
     "questions": lambda: prepare(_reviews()),
     "excerpt": lambda: prepare(_excerpt()),

@@ -1,0 +1,108 @@
+"""Results: targets are judged as stated, written with all that is needed to believe them, and go stale with their code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nnzoo.core.errors import ConfigError
+from nnzoo.networks import files
+from nnzoo.reproductions import digests, find, names, running, table
+from nnzoo.reproductions.running import Reproduction, reproduce
+
+FIELDS = [
+    "kind",
+    "data",
+    "metric",
+    "scores",
+    "mean",
+    "spread",
+    "target",
+    "met",
+    "published",
+    "source",
+    "minutes",
+    "threads",
+    "load",
+    "machine",
+    "versions",
+    "commit",
+    "code",
+    "date",
+]
+
+
+def reproduction(scores: list[float], **more) -> Reproduction:
+    known = dict(
+        data="made", metric="accuracy", target=0.9, better="higher", published="-", source="-", seeds=tuple(range(len(scores)))
+    )
+    return Reproduction(run=lambda seed, listen: {"score": scores[seed]}, **{**known, **more})
+
+
+@pytest.mark.parametrize(
+    ("scores", "more", "met"),
+    [
+        ([0.89, 0.93], {}, True),
+        ([0.85, 0.93], {}, False),
+        ([0.89, 0.99], {"judged_by": "each"}, False),
+        ([0.95, 0.85], {"better": "lower"}, True),
+        ([0.95, 0.90], {"better": "lower"}, False),
+        ([0.1], {"target": None}, None),
+    ],
+)
+def test_a_target_is_judged_by_the_mean_or_by_each(scores, more, met):
+    assert reproduction(scores, **more).met(scores) is met
+
+
+def test_a_result_holds_every_field_and_is_written_as_soon_as_it_is_there(tmp_path: Path, monkeypatch):
+    seen = []
+
+    def second(seed, listen):
+        seen.append(json.loads((tmp_path / "mlp.json").read_text()))
+        return {"score": 0.5, "also": 2.0}
+
+    pair = (reproduction([0.9, 0.94]), Reproduction("other", "loss", second, None, "lower", "-", "-", (3,)))
+    monkeypatch.setattr("nnzoo.reproductions.find", lambda kind: pair)
+    results = reproduce("mlp", folder=tmp_path)
+    assert len(seen) == 1 and len(seen[0]) == 1, "the first result must be on disk before the second run begins"
+    assert json.loads((tmp_path / "mlp.json").read_text()) == results
+    assert all(field in result for result in results for field in FIELDS)
+    assert results[0]["mean"] == pytest.approx(0.92) and results[0]["spread"] == pytest.approx(0.0282842712) and results[0]["met"]
+    assert results[1]["spread"] is None and results[1]["more"] == {"also": [2.0]} and results[1]["seeds"] == [3]
+
+
+def test_digests_follow_the_file_and_its_blocks(tmp_path: Path, monkeypatch):
+    before = digests.code_digests("mlp")
+    assert set(before) >= {"networks/feedforward/mlp.py", "blocks/heads.py", "blocks/stems.py"}
+    assert not any("tasks" in name or "training" in name for name in before)
+    changed = tmp_path / "mlp.py"
+    changed.write_text(files()["mlp"].read_text() + "\n# another line\n")
+    monkeypatch.setattr(digests, "ROOT", tmp_path)
+    monkeypatch.setattr(digests, "files", lambda: {"mlp": changed})
+    assert digests.code_digests("mlp")["mlp.py"] != before["networks/feedforward/mlp.py"]
+
+
+def test_a_result_of_other_code_is_stale_and_the_table_says_so(tmp_path: Path, monkeypatch):
+    (tmp_path / "results").mkdir()
+    monkeypatch.setattr(table, "HERE", tmp_path)
+    pair = (reproduction([0.5]),)
+    monkeypatch.setattr("nnzoo.reproductions.find", lambda kind: pair)
+    (result,) = reproduce("pnn", folder=tmp_path / "results")
+    assert not table.results()[0]["stale"]
+    (tmp_path / "results" / "pnn.json").write_text(json.dumps([{**result, "code": {"networks/kernel/pnn.py": "0" * 64}}]))
+    text = table.write_table()
+    assert table.results()[0]["stale"] and "stale" in text and "**missed**" in text
+    assert "| mlp | | | not yet run" in text
+
+
+def test_every_kind_is_held_to_something():
+    assert set(files()) <= set(names())
+    for kind in files():
+        assert find(kind), kind
+        for item in find(kind):
+            assert item.source and item.published and item.metric and item.seeds, (kind, item.data)
+    with pytest.raises(ConfigError):
+        find("nothing")
+    assert running.results_folder().name in ("results", "reproductions")
