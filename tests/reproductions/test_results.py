@@ -35,10 +35,8 @@ FIELDS = [
 
 
 def reproduction(scores: list[float], **more) -> Reproduction:
-    known = dict(
-        data="made", metric="accuracy", target=0.9, better="higher", published="-", source="-", seeds=tuple(range(len(scores)))
-    )
-    return Reproduction(run=lambda seed, listen: {"score": scores[seed]}, **{**known, **more})
+    known = {"data": "made", "metric": "accuracy", "target": 0.9, "better": "higher", "published": "-", "source": "-", **more}
+    return Reproduction(run=lambda seed, listen: {"score": scores[seed]}, seeds=tuple(range(len(scores))), **known)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from nnzoo.core.seeds import seed_default
 from nnzoo.data.prepare import prepare
 from nnzoo.reproductions.running import Listeners, Reproduction, fit
 
-RECIPE = {"hidden": 500, "lr": 0.1, "batch": 20, "k": 15, "epochs": 15}
+RECIPE = {"hidden": 500, "lr": 0.1, "batch": 20, "steps": 15, "epochs": 15}
 
 
 @cache
@@ -22,8 +22,10 @@ def trained(seed: int) -> dict[str, float]:
     seed_default(seed, 15)
     figures: dict[str, list[float]] = {"pseudo": [], "train_energy": [], "test_energy": []}
     with torch.no_grad():
-        for batch in prepared.parts.test.batches(1000):
-            figures["pseudo"].append(float(network.pseudo_log_likelihood(batch.inputs).mean()))  # type: ignore[operator]
+        for k, batch in enumerate(prepared.parts.test.batches(1000)):
+            if k < 2:  # exact over all 784 bits, on the first 2,000 test pictures
+                v_BV = network.visible(batch.inputs)  # type: ignore[operator]
+                figures["pseudo"].append(float(network.pseudo_log_likelihood(v_BV).mean()))  # type: ignore[operator]
             figures["test_energy"].append(float(network.surprise(batch.inputs).mean()))  # type: ignore[operator]
         head = prepared.parts.train.part(torch.arange(len(prepared.parts.test)))
         for batch in head.batches(1000):
@@ -53,7 +55,7 @@ REPRODUCTIONS = (
         run=pseudo_likelihood,
         better="higher",
         published="-62.8 (on MNIST)",
-        note="reported only: the published figure is for MNIST",
+        note="exact over all bits, 2,000 test pictures; reported only: the published figure is for MNIST",
         seeds=(0,),
         **_COMMON,  # type: ignore[arg-type]
     ),
