@@ -187,6 +187,10 @@ def test_picture_loss_is_per_pixel_the_floor_is_the_mean_picture_and_answers_are
     assert float(loss.weight) == 40 * 12
     assert float(loss.sum / loss.weight) == pytest.approx((((truth - 0.4) / 0.2) ** 2).mean(), rel=1e-4)
     assert task.floor(data, data) == pytest.approx(0, abs=1e-6)
+    weight = torch.linspace(0, 2, 40)
+    weighted = task.loss({"y": answer}, pictures(weight=weight)[0].all())
+    per_picture = (((truth - 0.4) / 0.2) ** 2).mean(1)
+    assert float(weighted.sum / weighted.weight) == pytest.approx(np.average(per_picture, weights=weight.numpy()), rel=1e-4)
     right = (torch.from_numpy(truth).float().view(40, 1, 3, 4) - 0.4) / 0.2
     decoded = task.decode({"y": right}, data.spec)["y"]
     np.testing.assert_array_equal(np.stack(decoded).reshape(40, 12), (truth * 255).round().astype(np.uint8))

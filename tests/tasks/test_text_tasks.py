@@ -142,6 +142,15 @@ def test_prompts_of_different_length_are_continued_as_if_alone():
     assert likeliest == [write(network, [prompt], tokens=30, temperature=0)[0] for prompt in prompts]
 
 
+def test_rows_go_on_undisturbed_when_others_have_ended():
+    network = Recurrent(texts(ROWS).spec)
+    network.read.bias.data[2] = 1.0
+    prompts = torch.randint(3, VOCABULARY, (12, 4), generator=torch.Generator().manual_seed(3)).tolist()
+    together = write(network, prompts, tokens=15, temperature=0)
+    assert len({len(row) for row in together}) > 2
+    assert together == [write(network, [prompt], tokens=15, temperature=0)[0] for prompt in prompts]
+
+
 def test_the_likeliest_writing_is_that_of_a_plain_loop():
     network = Recurrent(texts(ROWS).spec)
     prompt, expected = [4, 5, 6], []

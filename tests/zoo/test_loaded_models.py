@@ -184,6 +184,13 @@ def test_strings_begin_with_their_prompt_and_lines_end(tmp_path):
         model.generate(n=0)
 
 
+@pytest.mark.parametrize("lines", [True, False])
+def test_only_characters_of_the_vocabulary_are_written(lines):
+    made = writer(["abc"], lines).generate(n=50, prompt="a", tokens=20, temperature=1e6)  # every symbol is as likely
+    assert set("".join(made)) == set("abc")
+    assert ({len(text) for text in made} == {21}) != lines
+
+
 def test_an_empty_prompt_of_a_long_text_begins_as_after_a_new_line():
     assert writer(["\nabc"], lines=False).generate(n=1, tokens=3, temperature=0) == ["abc"]
     assert writer(["cab"], lines=False).generate(n=1, tokens=2, temperature=0) == ["bc"]
