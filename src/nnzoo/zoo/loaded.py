@@ -20,6 +20,7 @@ from nnzoo.core.errors import ConfigError, DataError, RunError
 from nnzoo.core.fields import Classes, Spec
 from nnzoo.core.network import Can, Network
 from nnzoo.core.task import Task, outputs_of
+from nnzoo.data.prepare import open_like
 from nnzoo.data.preprocessing import Opened, Preprocessing
 from nnzoo.data.raw import Raw, RawGraph, RawImages, RawTable, RawTexts
 from nnzoo.data.text_preprocessing import END, START, UNKNOWN, TextPreprocessing
@@ -151,7 +152,7 @@ class Loaded:
             raise ConfigError(f"{self.manifest.kind} trained for {self.task.name} {sentence}; `nnzoo kinds` says which kinds do")
 
     def _open(self, source: Any) -> Opened:
-        opened = self.preprocessing.open(source, self.spec.train_size)
+        opened = open_like(self.preprocessing, source, self.spec.train_size)
         return Opened(opened.dataset.to(self.network.device), opened.raw)
 
     def _each(self, source: Any, of: Callable[[Batch], Tensor]) -> np.ndarray:

@@ -1,0 +1,66 @@
+"""What is done with a saved run in one call: score it on data, let it answer, let it make something. `load` gives more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nnzoo.core.errors import ConfigError
+from nnzoo.zoo.loaded import Loaded, load, save_generated
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Run = Path | str | Loaded
+
+
+def evaluate(run: Run, data: Any, *, seed: int = 0) -> dict[str, float]:
+    """Scores of a run on data with known answers, by name. Raises NnzooError."""
+    return opened(run).evaluate(data, seed)
+
+
+def predict(run: Run, data: Any, *, out: Path | str | None = None) -> pd.DataFrame:
+    """A run's answers for every row, as `Loaded.predict` gives them; also written to `out`. Raises NnzooError."""
+    if out is not None:
+        _writer(Path(out))  # before any work is done
+    frame = opened(run).predict(data)
+    if out is not None:
+        save_predictions(frame, out)
+    return frame
+
+
+def generate(run: Run, *, out: Path | str | None = None, **wanted: Any) -> Any:
+    """What a run makes: `wanted` (`n`, `prompt`, `label`, `seed`, ...) and result are those of `Loaded.generate`; also written to
+    `out`. Raises NnzooError."""
+    made = opened(run).generate(**wanted)
+    if out is not None:
+        save_generated(made, out)
+    return made
+
+
+def opened(run: Run) -> Loaded:
+    """The model of a run, which may be loaded already."""
+    return run if isinstance(run, Loaded) else load(run)
+
+
+def save_predictions(frame: pd.DataFrame, path: Path | str) -> None:
+    """Write a table of answers as its file's ending says. Raises ConfigError for an ending that is no table's."""
+    path = Path(path)
+    match _writer(path):
+        case ".csv" | ".tsv" as ending:
+            frame.to_csv(path, index=False, sep="," if ending == ".csv" else "\t")
+        case ".jsonl":
+            frame.to_json(path, orient="records", lines=True, force_ascii=False)
+        case ".json":
+            frame.to_json(path, orient="records", force_ascii=False, indent=1)
+        case _:
+            frame.to_parquet(path, index=False)
+
+
+def _writer(path: Path) -> str:
+    endings = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
+    if path.suffix not in endings:
+        raise ConfigError(
+            f"answers cannot be written to {path}; give a file that ends in {', '.join(endings[:-1])} or {endings[-1]}"
+        )
+    return path.suffix
