@@ -1,3 +1,65 @@
-"""nnzoo: every kind of neural network in one library."""
+"""nnzoo: every kind of neural network in one library.
+
+The verbs of the command line under the same names (`nnzoo data` is `understand` here), each loaded when it is first used:
+
+    nnzoo.train("mlp", "iris")          nnzoo.compare("digits", kinds=["mlp", "cnn"])
+    model = nnzoo.load("runs/mlp-iris-1")
+    model.predict(frame)                model.evaluate(frame)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nnzoo.comparing.race import compare as compare
+    from nnzoo.core.errors import NnzooError as NnzooError
+    from nnzoo.data.fetch import fetch as fetch
+    from nnzoo.data.prepare import prepare as prepare
+    from nnzoo.data.reading import read as read
+    from nnzoo.data.understand import understand as understand
+    from nnzoo.reproductions import run as reproduce  # noqa: F401
+    from nnzoo.zoo.catalogue import kinds as kinds
+    from nnzoo.zoo.fitting import train as train
+    from nnzoo.zoo.listing import runs as runs
+    from nnzoo.zoo.loaded import load as load
+    from nnzoo.zoo.verbs import evaluate as evaluate
+    from nnzoo.zoo.verbs import generate as generate
+    from nnzoo.zoo.verbs import predict as predict
 
 __version__ = "0.1.0"
+
+_WHERE = {
+    "NnzooError": "nnzoo.core.errors",
+    "compare": "nnzoo.comparing.race",
+    "evaluate": "nnzoo.zoo.verbs",
+    "fetch": "nnzoo.data.fetch",
+    "generate": "nnzoo.zoo.verbs",
+    "kinds": "nnzoo.zoo.catalogue",
+    "load": "nnzoo.zoo.loaded",
+    "predict": "nnzoo.zoo.verbs",
+    "prepare": "nnzoo.data.prepare",
+    "read": "nnzoo.data.reading",
+    "reproduce": "nnzoo.reproductions",
+    "runs": "nnzoo.zoo.listing",
+    "train": "nnzoo.zoo.fitting",
+    "understand": "nnzoo.data.understand",
+}
+_CALLED = {"reproduce": "run"}  # where a verb has another name at home
+
+__all__ = ["__version__", *_WHERE]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for now (PEP 562), so that `import nnzoo` costs nothing."""
+    if name not in _WHERE:
+        raise AttributeError(f"module 'nnzoo' has no attribute '{name}'")
+    from importlib import import_module
+
+    value = getattr(import_module(_WHERE[name]), _CALLED.get(name, name))
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,378 @@
+"""The commands. Each reads its options, calls the library's verb of the same name, and shows what came back.
+
+Everything heavy is imported inside the commands, so that `nnzoo --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nnzoo import __version__
+from nnzoo.cli import options as o
+from nnzoo.cli.output import print_json, told, working
+from nnzoo.cli.values import read_names, read_settings, read_settings_by_kind
+
+app = typer.Typer(
+    help="Every kind of neural network in one library: train it on your data, compare it fairly, use what it learned.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+@told
+def kinds(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="One kind, or the path of a file with one of your own.")
+    ] = None,
+    task: o.Task = None,
+    json: o.Json = False,
+) -> None:
+    """List the kinds of network, those for a task, or all about one."""
+    from nnzoo.zoo.catalogue import kinds as catalogue
+
+    with working():
+        found = catalogue(name, task=task)
+    if json:
+        return print_json(found)
+    from nnzoo.cli import show
+
+    show.kind(found) if isinstance(found, dict) else show.kinds(found)
+
+
+@app.command()
+@told
+def data(
+    data: o.Data,
+    task: o.Task = None,
+    target: o.Target = [],
+    valid: o.Valid = None,
+    test: o.Test = None,
+    split: o.Split = "random",
+    weight: o.Weight = None,
+    seed: o.Seed = 0,
+    json: o.Json = False,
+) -> None:
+    """Say what is understood of DATA, and which tasks and kinds fit."""
+    from nnzoo.data.understand import understand
+
+    with working():
+        found = understand(data, task=task, targets=target, valid=valid, test=test, split=split, weight=weight, seed=seed)
+    if json:
+        return print_json(found)
+    from nnzoo.cli import show
+
+    show.understood(found)
+
+
+@app.command()
+@told
+def train(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="A name that `nnzoo kinds` lists, or the path of a file.")],
+    data: o.Data,
+    task: o.Task = None,
+    target: o.Target = [],
+    valid: o.Valid = None,
+    test: o.Test = None,
+    split: o.Split = "random",
+    weight: o.Weight = None,
+    metric: o.Metric = None,
+    settings: Annotated[
+        list[str], typer.Option("--set", metavar="FIELD=VALUE", help="A setting of the kind.", show_default=False)
+    ] = [],
+    budget: Annotated[
+        str | None, typer.Option("--budget", metavar="B", help="60s, 5m, 20epochs or 1000steps; else as long as the kind says.")
+    ] = None,
+    seed: o.Seed = 0,
+    device: o.Device = "auto",
+    precision: o.Precision = "float32",
+    accumulate: o.Accumulate = 1,
+    patience: o.Patience = None,
+    compile: o.Compile = False,
+    from_run: Annotated[str | None, typer.Option("--from", metavar="RUN", help="Start from this run's weights.")] = None,
+    out: Annotated[str | None, typer.Option("--out", metavar="RUN", help="The folder for the run; else one under runs/.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted run at --out.")] = False,
+    json: o.Json = False,
+) -> None:
+    """Train KIND on DATA, save the run, score it on the untouched test part."""
+    from nnzoo.cli.progress import Watch
+
+    config = read_settings(settings)
+    with working(), Watch() as watch:
+        from nnzoo.zoo.fitting import train as fit
+
+        trained = fit(
+            kind,
+            data,
+            task=task,
+            target=target,
+            valid=valid,
+            test=test,
+            split=split,
+            weight=weight,
+            metric=metric,
+            config=config,
+            budget=budget,
+            seed=seed,
+            device=device,
+            precision=precision,
+            accumulate=accumulate,
+            patience=patience,
+            compile=compile,
+            from_run=from_run,
+            out=out,
+            resume=resume,
+            listen=(watch,),
+        )
+    if json:
+        return print_json(trained)
+    from nnzoo.cli import show
+
+    show.trained(trained)
+
+
+@app.command()
+@told
+def compare(
+    data: o.Data,
+    task: o.Task = None,
+    target: o.Target = [],
+    valid: o.Valid = None,
+    test: o.Test = None,
+    split: o.Split = "random",
+    weight: o.Weight = None,
+    metric: o.Metric = None,
+    kinds: Annotated[str | None, typer.Option("--kinds", metavar="A,B", help="Kinds to compare; else all that can.")] = None,
+    settings: Annotated[
+        list[str], typer.Option("--set", metavar="KIND.FIELD=VALUE", help="A setting of one of the kinds.", show_default=False)
+    ] = [],
+    budget: Annotated[str, typer.Option("--budget", metavar="B", help="Time for the whole comparison, shared equally.")] = "60s",
+    per_run: Annotated[str | None, typer.Option("--per-run", metavar="B", help="Budget of each run instead.")] = None,
+    seeds: Annotated[int, typer.Option("--seeds", metavar="N", help="How often each kind is trained.")] = 3,
+    seed: o.Seed = 0,
+    device: o.Device = "auto",
+    precision: o.Precision = "float32",
+    accumulate: o.Accumulate = 1,
+    patience: o.Patience = None,
+    compile: o.Compile = False,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The report (HTML); else one under reports/.")] = None,
+    json: o.Json = False,
+) -> None:
+    """Compare kinds of network and plain baselines on DATA: a table, a verdict and a report."""
+    config, named = read_settings_by_kind(settings), read_names(kinds)
+    with working():
+        from nnzoo.cli.race_progress import RaceWatch
+        from nnzoo.comparing.race import compare as race
+
+        with RaceWatch() as watch:
+            comparison = race(
+                data,
+                task=task,
+                target=target,
+                valid=valid,
+                test=test,
+                split=split,
+                weight=weight,
+                metric=metric,
+                kinds=named,
+                config=config,
+                budget=budget,
+                per_run=per_run,
+                seeds=seeds,
+                seed=seed,
+                device=device,
+                precision=precision,
+                accumulate=accumulate,
+                patience=patience,
+                compile=compile,
+                out=out or _free("reports", data, ".html"),
+                listen=(watch,),
+                command=shlex.join(["nnzoo", *sys.argv[1:]]),
+            )
+    if json:
+        return print_json(comparison)
+    from nnzoo.cli import show
+
+    show.comparison(comparison)
+
+
+@app.command()
+@told
+def evaluate(
+    run: o.Run, data: o.Data, seed: o.Seed = 0, device: o.Device = "auto", own: o.Own = None, json: o.Json = False
+) -> None:
+    """Score RUN on DATA with known answers."""
+    with working():
+        model = _load(run, device, own)
+        scores = model.evaluate(data, seed)
+    about = {"run": str(run), "kind": model.manifest.kind, "data": data, "task": model.task.name, "metric": model.task.metric}
+    if json:
+        return print_json({**about, "score": scores[model.task.metric], "scores": scores})
+    from nnzoo.cli import show
+
+    show.scores(about, scores)
+
+
+@app.command()
+@told
+def predict(
+    run: o.Run,
+    source: Annotated[str, typer.Argument(metavar="INPUT", help="A table, pictures or texts, as the run was trained on.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where to write: .csv .tsv .json .jsonl .parquet")
+    ] = None,
+    device: o.Device = "auto",
+    own: o.Own = None,
+    json: o.Json = False,
+) -> None:
+    """Answer for every row of INPUT: a table in gives a table out."""
+    with working():
+        from nnzoo.zoo.verbs import predict as answer
+
+        model = _load(run, device, own)
+        frame = answer(model, source, out=out)
+    if json:
+        from json import loads
+
+        about = {"run": str(run), "kind": model.manifest.kind, "task": model.task.name, "rows": len(frame)}
+        rows = {"predictions": loads(frame.to_json(orient="records", date_format="iso"))} if out is None else {"out": str(out)}
+        return print_json({**about, **rows})
+    if out is None:
+        frame.to_csv(sys.stdout, index=False)
+    else:
+        print(f"{len(frame)} rows written to {out}")
+
+
+@app.command()
+@told
+def generate(
+    run: o.Run,
+    n: Annotated[int, typer.Option("--n", metavar="N", help="How many.")] = 10,
+    prompt: Annotated[str | None, typer.Option("--prompt", metavar="TEXT", help="What a text begins with.")] = None,
+    label: Annotated[str | None, typer.Option("--label", metavar="L", help="What to make, where labels were learned.")] = None,
+    seed: o.Seed = 0,
+    tokens: Annotated[int, typer.Option("--tokens", metavar="N", help="Length of a text at most.")] = 200,
+    temperature: Annotated[
+        float, typer.Option("--temperature", metavar="X", help="Below 1: more usual texts; above: stranger.")
+    ] = 1.0,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Points: .csv; texts: .txt; pictures: .png .npz")
+    ] = None,
+    device: o.Device = "auto",
+    own: o.Own = None,
+    json: o.Json = False,
+) -> None:
+    """Make texts, points or pictures with RUN."""
+    with working():
+        from nnzoo.zoo.verbs import generate as make
+
+        model = _load(run, device, own)
+        made = make(model, out=out, n=n, prompt=prompt, label=label, seed=seed, tokens=tokens, temperature=temperature)
+    if json:
+        about = {"run": str(run), "kind": model.manifest.kind, "task": model.task.name, "n": len(made), "seed": seed}
+        values = made.to_dict(orient="records") if hasattr(made, "to_dict") else made
+        return print_json({**about, **({"made": values} if out is None else {"out": str(out)})})
+    from nnzoo.cli import show
+
+    show.made(made, out)
+
+
+@app.command()
+@told
+def runs(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where runs are.")] = Path("runs"),
+    json: o.Json = False,
+) -> None:
+    """List saved runs with their scores, newest first."""
+    with working():
+        from nnzoo.zoo.listing import runs as listing
+
+        found = listing(folder)
+    if json:
+        return print_json(found)
+    from nnzoo.cli import show
+
+    show.runs(found, folder)
+
+
+@app.command()
+@told
+def reproduce(
+    kind: Annotated[str | None, typer.Argument(metavar="KIND", help="The kind whose published results are tried.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All kinds.")] = False,
+    json: o.Json = False,
+) -> None:
+    """Run a kind's reproduction and write its result beside the published one."""
+    if every == (kind is not None):
+        raise typer.BadParameter("name one KIND, or --all")
+    from nnzoo.cli.progress import Watch
+
+    with working(), Watch() as watch:
+        from nnzoo.reproductions import run as reproduction
+
+        results = reproduction(kind or "all", listen=(watch,))
+    if json:
+        return print_json(results)
+    from nnzoo.cli import show
+
+    show.reproduced(results)
+
+
+@app.command()
+@told
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A known data set, such as fashion-mnist.")],
+    address: Annotated[
+        str | None, typer.Option("--address", metavar="URL", help="A mirror, or one file for a name of your own.")
+    ] = None,
+    sha256: Annotated[str | None, typer.Option("--sha256", metavar="HEX", help="The digest of that one file.")] = None,
+    json: o.Json = False,
+) -> None:
+    """Fetch a known data set into the cache; an interrupted fetch goes on where it stopped."""
+    with working():
+        from nnzoo.cli.fetch_progress import FetchWatch
+        from nnzoo.data.fetch import fetch as bring
+
+        with FetchWatch() as watch:
+            folder = bring(name, address=address, sha256=sha256, listen=watch)
+    if json:
+        return print_json({"name": name, "folder": str(folder)})
+    print(f"{name} lies in {folder}")
+
+
+def _load(run: Path, device: str, own: Path | None) -> Any:
+    from nnzoo.zoo.loaded import load
+
+    return load(run, {} if own is None else {own.stem: str(own)}, device)
+
+
+def _free(folder: str, data: str, ending: str) -> Path:
+    """A file name of its own for a report on these data."""
+    stem = "".join(
+        c if c.isalnum() or c in ".-_" else "-" for c in (Path(data).stem if "/" in data and Path(data).exists() else data)
+    )
+    number = 1
+    while (path := Path(folder) / f"{stem}-{number}{ending}").exists():
+        number += 1
+    return path

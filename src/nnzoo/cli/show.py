@@ -1,0 +1,240 @@
+"""Answers for people, on stdout: tables and a few lines."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.table import Table
+
+from nnzoo.cli.output import console
+from nnzoo.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from nnzoo.comparing.entries import Comparison
+    from nnzoo.zoo.fitting import Trained
+
+
+def _table(*columns: str, right: Sequence[str] = ()) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return table
+
+
+def _facts(rows: Mapping[str, Any]) -> None:
+    """Names and values, a line each."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, style="bold")
+    table.add_column(overflow="fold")
+    for name, value in rows.items():
+        if value not in (None, "", [], {}):
+            table.add_row(name, str(value))
+    console().print(table)
+
+
+def _number(value: Any) -> str:
+    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def kinds(found: Sequence[Mapping[str, Any]]) -> None:
+    """Kinds, a line each."""
+    table = _table("kind", "family", "idea")
+    for entry in found:
+        table.add_row(entry["kind"], entry["family"], entry["idea"])
+    console().print(table)
+    if not found:
+        console().print("no kind can do this")
+
+
+def kind(found: Mapping[str, Any]) -> None:
+    """All about one kind."""
+    card = found["card"]
+    _facts(
+        {
+            "kind": f"{found['kind']} ({found['family']})",
+            "idea": card["idea"],
+            "equation": card["equation"],
+            "paper": f"{card['paper']} ({card['year']})",
+            "learns": card["learns"],
+            "good at": card["good_at"],
+            "weak at": card["weak_at"],
+            "cost": card["cost"],
+            "processes": card["processes"],
+            "not exported": card["export"],
+            "tasks": "\n".join(f"{task} ({', '.join(abilities)})" for task, abilities in found["tasks"].items()),
+        }
+    )
+    settings = _table("--set", "default", "type")
+    for name, field in found["settings"].items():
+        settings.add_row(name, str(field["default"]), field["type"])
+    console().print(settings)
+    if found["reproductions"]:
+        reproduced(found["reproductions"])
+
+
+def understood(found: Mapping[str, Any]) -> None:
+    """What was understood of a data set."""
+    targets = ", ".join(found["targets"])
+    _facts(
+        {
+            "data": f"{found['name']} ({found['sort']}), {found['rows']:,} rows",
+            "task": found["task"] + (f", predict {targets}" if targets else ""),
+            "parts": ", ".join(f"{part} {rows:,}" for part, rows in found["parts"].items()),
+            "balance": _balance(found["balance"]),
+            "notes": "\n".join(found["notes"]),
+            "other tasks": ", ".join(task for task in found["tasks"] if task != found["task"]),
+        }
+    )
+    fields = _table("field", "kind", "role", "missing", "distinct", "values", right=("missing", "distinct"))
+    for field in found["fields"]:
+        top = [f"{value} ({count:,})" for value, count in field.get("top", [])[:5]]
+        limits = [_number(value) for value in field.get("range", [])]
+        shape = [
+            f"{field[name]} {name}"
+            for name in ("height", "width", "channels", "characters", "nodes", "edges", "features")
+            if name in field
+        ]
+        values = ", ".join(top) or " to ".join(limits)
+        fields.add_row(
+            field["name"],
+            field["kind"],
+            field["role"],
+            str(field.get("missing", "-")),
+            str(field.get("distinct", "-")),
+            ", ".join(filter(None, [*shape, values])),
+        )
+    console().print(fields)
+    fits = _table("kind", "fits")
+    for name, answer in found["kinds"].items():
+        fits.add_row(name, f"yes ({', '.join(answer['can'])})" if "can" in answer else f"no: {answer['cannot']}")
+    console().print(fits)
+
+
+def _balance(balance: Mapping[str, Any]) -> str:
+    shown = []
+    for name, value in list(balance.items())[:20]:
+        figures = ", ".join(f"{k} {v:.4g}" for k, v in value.items()) if isinstance(value, Mapping) else f"{100 * value:.1f} %"
+        shown.append(f"{name}: {figures}")
+    return ", ".join(shown) + (", ..." if len(balance) > 20 else "")
+
+
+def trained(result: Trained) -> None:
+    """What came of a training run, and what to do next."""
+    part = "test" if result.test is not None else "validation"
+    score = result.test if result.test is not None else result.validation
+    _facts(
+        {
+            f"{part} {result.metric}": _number(score),
+            "other scores": ", ".join(f"{name} {_number(value)}" for name, value in result.scores.items() if name != result.metric),
+            "learned for": f"{result.seconds:.1f} s, {result.epochs} epochs, {result.steps} steps",
+            "ended because": result.stopped,
+            "run": result.run,
+        }
+    )
+    use = "generate {run} --n 16" if "generation" in result.task else "predict {run} INPUT"
+    console().print(f"\nnext: nnzoo {use.format(run=result.run)}\n      nnzoo evaluate {result.run} DATA")
+
+
+def comparison(result: Comparison) -> None:
+    """The table of a comparison (narrow enough for 80 columns), its verdict, and where the report is."""
+    from nnzoo.comparing.verdict import name_of, shown, size_of
+
+    out, metric, best = console(), result.metric, result.verdict.winner or result.verdict.recommended
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0)
+    table.add_column("kind", no_wrap=True)
+    for name in (name_of(metric), "95 % interval", "train s", "ms: 1", "ms: 256", "numbers", "size"):
+        table.add_column(name, justify="right", overflow="fold")
+    for entry in result.entries:
+        if entry.error:
+            table.add_row(f"({entry.kind})" if entry.role == "baseline" else entry.kind, "failed")
+            continue
+        table.add_row(
+            f"({entry.kind})" if entry.role == "baseline" else entry.kind,
+            shown(entry.mean, metric, False),
+            "-" if entry.low is None else f"{shown(entry.low, metric, False)}\u2013{shown(entry.high, metric, False)}",
+            *(_short(figure) for figure in (entry.train_seconds, entry.latency_ms_1, entry.latency_ms_256, entry.parameters)),
+            size_of(entry.bytes),
+            style="bold" if entry.kind == best else None,
+        )
+    better = "higher" if result.higher_is_better else "lower"
+    out.print(f"\n{result.data}, {result.task}: {name_of(metric)} on the test part, {better} is better;")
+    out.print(
+        "(in brackets): plain baselines; ms: time to answer for 1 row and for 256; numbers: how many were learned or stored\n"
+    )
+    out.print(table)
+    out.print()
+    for entry in result.entries:
+        if entry.error:
+            out.print(f"{entry.kind} failed: {entry.error}")
+    for refused in result.refused:
+        out.print(f"{refused.kind} did not start: {refused.why}")
+    out.print(result.verdict.text, style="bold")
+    if result.report:
+        print(f"\nreport: {result.report}")
+
+
+def _short(figure: float | None) -> str:
+    """A number in six characters: `0.036`, `12.5`, `34.6k`."""
+    if figure is None:
+        return "-"
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if figure >= size:
+            return f"{figure / size:.3g}{unit}"
+    return str(figure) if isinstance(figure, int) else f"{figure:.2g}" if figure < 10 else f"{figure:.0f}"
+
+
+def scores(about: Mapping[str, Any], found: Mapping[str, float]) -> None:
+    """Scores of a run on data, the one it is judged by first."""
+    metric = about["metric"]
+    _facts({"data": about["data"], metric: _number(found[metric]), **{n: _number(v) for n, v in found.items() if n != metric}})
+
+
+def made(values: Any, out: Path | None) -> None:
+    """What a run made, or where it was written. Raises ConfigError for pictures without a file."""
+    if out is not None:
+        print(f"{len(values)} written to {out}")
+    elif hasattr(values, "to_csv"):
+        values.to_csv(sys.stdout, index=False)
+    elif isinstance(values, list):
+        print("\n".join(values))
+    else:
+        raise ConfigError("pictures need a file; name one with --out FILE.png")
+
+
+def runs(found: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    """Saved runs, a line each."""
+    if not found:
+        print(f"no runs in {folder}")
+        return
+    table = _table("run", "kind", "data", "task", "score", "seconds", "date", right=("seconds",))
+    for run in found:
+        score = "unfinished" if not run["complete"] else f"{run['metric']} {_number(run['test'])}"
+        table.add_row(
+            run["path"],
+            *(str(run[name] or "-") for name in ("kind", "data", "task")),
+            score,
+            _number(run["seconds"]),
+            str(run["date"] or "-"),
+        )
+    console().print(table)
+
+
+def reproduced(results: Sequence[Mapping[str, Any]]) -> None:
+    """Results of reproductions beside their targets."""
+    table = _table("kind", "data", "metric", "ours", "target", "met", "published", "source")
+    for result in results:
+        mean = _number(result["mean"]) + (f" ± {_number(result['spread'])}" if result.get("spread") else "")
+        met = {True: "yes", False: "no"}.get(result["met"], "-")
+        table.add_row(
+            *(str(result[name]) for name in ("kind", "data", "metric")),
+            mean,
+            _number(result["target"]),
+            met,
+            _number(result["published"]),
+            str(result["source"]),
+        )
+    console().print(table)

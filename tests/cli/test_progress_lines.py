@@ -1,0 +1,82 @@
+"""What is told on the way: bars on a terminal, plain lines now and then elsewhere."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from nnzoo.cli import progress
+from nnzoo.cli.fetch_progress import FetchWatch
+from nnzoo.cli.progress import Watch, clock
+from nnzoo.cli.race_progress import RaceWatch
+from nnzoo.comparing.running import Finished, Racing
+from nnzoo.core.events import Event, Progress, StageEnded, StageStarted, Validated, Warned
+from nnzoo.data.fetch import Fetching
+
+STAGE: list[Event] = [
+    StageStarted(0, "codec", 2, 200, 20, "60s"),
+    Progress(0, 50, 200, 2, 0.75, 83.0),
+    Validated(0, 60, 3, 0.7, 0.625, True, 4.0),
+    Progress(0, 70, 200, 3, 0.5, 60.0),
+    Warned("the sun is bright"),
+    StageEnded(0, 200, "the planned length was reached", 12.34),
+]
+
+
+def told(watch: type[Watch], events: list[Event], terminal: bool) -> str:
+    """What a listener writes for events, drawn after each."""
+    out = io.StringIO()
+    shown = watch(Console(file=out, force_terminal=terminal, width=140, markup=False, highlight=False, _environ={"TERM": "xterm"}))
+    with shown:
+        for event in events:
+            shown(event)
+            shown.bars.refresh()
+    return out.getvalue()
+
+
+def test_without_a_terminal_there_are_few_plain_lines() -> None:
+    assert told(Watch, STAGE, False).splitlines() == [
+        "codec (1 of 2): 200 steps",
+        "note: the sun is bright",
+        "codec (1 of 2): the planned length was reached (200 steps, 12.3 s)",
+    ]
+
+
+def test_without_a_terminal_a_long_silence_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "QUIET", -1.0)
+    assert "codec (1 of 2): step 70/200, epoch 3, loss 0.5, best 0.625, 1:00 left" in told(Watch, STAGE, False)
+
+
+def test_on_a_terminal_a_bar_shows_step_loss_best_and_time_left() -> None:
+    shown = told(Watch, STAGE, True)
+    for part in ("codec (1 of 2)", "step 50/200", "epoch 2", "loss 0.75", "best 0.625", "1:23 left", "note: the sun is bright"):
+        assert part in shown
+
+
+def test_a_stage_of_unknown_length_is_shown() -> None:
+    events: list[Event] = [StageStarted(0, "grow", 1, 0, 0, "until solved"), Progress(0, 3, 0, 0, None, None, {"rmse": 1.5})]
+    assert "grow: until solved" in told(Watch, events, False)
+    assert "rmse 1.5" in told(Watch, events, True)
+
+
+def test_a_resumed_stage_says_where_it_goes_on() -> None:
+    assert "going on from step 30" in told(Watch, [StageStarted(0, "learn", 1, 200, 20, "60s", 30)], False)
+
+
+def test_a_comparison_shows_the_run_and_the_time_left_for_all() -> None:
+    events: list[Event] = [Racing("mlp", "network", 1, 2, 9, 65.0), *STAGE, Finished("mlp", "network", 1, 0.975, 3.21)]
+    shown = told(RaceWatch, events, True)
+    assert "mlp, seed 1 (3 of 9)" in shown and "1:05 left" in shown
+    lines = told(RaceWatch, [*events, Finished("cnn", "network", 1, None, 1.0, "it failed")], False).splitlines()
+    assert lines == ["note: the sun is bright", "mlp, seed 1: 0.975 (3.2 s)", "cnn, seed 1: it failed (1.0 s)"]
+
+
+def test_a_fetch_shows_bytes() -> None:
+    assert "0.5 of 2.0 MB" in told(FetchWatch, [Fetching("a.gz", 0, 2_000_000), Fetching("a.gz", 500_000, 2_000_000)], True)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.2, "0:00"), (65, "1:05"), (3725, "1:02:05")])
+def test_a_clock_reads_as_people_write_it(seconds: float, text: str) -> None:
+    assert clock(seconds) == text
