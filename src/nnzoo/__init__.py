@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nnzoo.data.prepare import prepare as prepare
     from nnzoo.data.reading import read as read
     from nnzoo.data.understand import understand as understand
-    from nnzoo.reproductions import run as reproduce  # noqa: F401
+    from nnzoo.reproductions import reproduce as reproduce
     from nnzoo.zoo.catalogue import kinds as kinds
     from nnzoo.zoo.fitting import train as train
     from nnzoo.zoo.listing import runs as runs
@@ -45,7 +45,6 @@ _WHERE = {
     "train": "nnzoo.zoo.fitting",
     "understand": "nnzoo.data.understand",
 }
-_CALLED = {"reproduce": "run"}  # where a verb has another name at home
 
 __all__ = ["__version__", *_WHERE]
 
@@ -56,7 +55,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'nnzoo' has no attribute '{name}'")
     from importlib import import_module
 
-    value = getattr(import_module(_WHERE[name]), _CALLED.get(name, name))
+    value = getattr(import_module(_WHERE[name]), name)
     globals()[name] = value
     return value
 

@@ -329,9 +329,10 @@ def reproduce(
     from nnzoo.cli.progress import Watch
 
     with working(), Watch() as watch:
-        from nnzoo.reproductions import run as reproduction
+        from nnzoo import reproductions
 
-        results = reproduction(kind or "all", listen=(watch,))
+        named = reproductions.names() if kind is None else [kind]
+        results = [result for name in named for result in reproductions.reproduce(name, listen=(watch,))]
     if json:
         return print_json(results)
     from nnzoo.cli import show
