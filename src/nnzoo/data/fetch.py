@@ -104,7 +104,7 @@ SOURCES = {
         (
             Remote(
                 "https://raw.githubusercontent.com/ageron/handson-ml2/master/datasets/housing/housing.csv",
-                "5863ffd016a65322159a3512a3b06b7cfa3ae66abdfed897eab514f1188f7596",
+                "8a3727f4cf54ac1a327f69b1d5b4db54c5834ea81c6e4efc0d163300022a685e",
                 1423529,
             ),
         ),

@@ -82,7 +82,7 @@ class ImagePreprocessing(Preprocessing):
         pixels_NHWC = raw.pixels
         if pixels_NHWC.shape[1:] != self.size:
             pixels_NHWC = np.stack([resize(picture, self.size) for picture in pixels_NHWC])
-        pixels = torch.from_numpy(pixels_NHWC)
+        pixels = torch.from_numpy(pixels_NHWC if pixels_NHWC.flags.writeable else pixels_NHWC.copy())
         channels_first = pixels.permute(0, 3, 1, 2) if self.size[2] > 1 else pixels.squeeze(3).unsqueeze(1)
         columns: dict[str, Stored] = {"image": {"pixels": channels_first}}
         if raw.labels is not None and self.scale is not None:

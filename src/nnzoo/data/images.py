@@ -12,6 +12,7 @@ import contextlib
 import io
 import os
 import struct
+import warnings
 import zipfile
 import zlib
 from collections import Counter
@@ -33,7 +34,7 @@ from nnzoo.data.raw import RawImages
 
 MOST_PIXELS = 50_000_000
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
-_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "MPO")  # no other decoder of Pillow is ever run
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")  # no other decoder of Pillow is ever run
 _GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _MOST_FILE = 512 << 20
 _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError, KeyError, TypeError, OverflowError)
@@ -152,7 +153,8 @@ def _decode(
 ) -> RawImages:
     """All pictures at one size: first every header is looked at, then each picture is decoded into its place."""
     workers = min(8, os.cpu_count() or 1)
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(workers) as pool, warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own, stricter limit refuses with a sentence
         try:
             headers = list(pool.map(lambda picture: _header(picture.bytes(), picture.where), pictures))
             counts = Counter((height, width) for width, height, _ in headers)
