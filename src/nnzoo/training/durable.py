@@ -42,10 +42,12 @@ def sync_file(path: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, durably. Raises RunError."""
+    """Make a folder and those above it, durably. Raises RunError."""
     with saving(folder):
         if not folder.is_dir():
-            folder.mkdir(parents=True, exist_ok=True)
+            if folder.parent != folder:
+                make_folder(folder.parent)
+            folder.mkdir(exist_ok=True)
             sync_folder(folder.parent)
 
 

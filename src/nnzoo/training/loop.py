@@ -68,7 +68,7 @@ def train(
     """
     if folder is None:
         with listening() as stop:
-            return _Run(network, parts, settings, None, listen, stop).run(False)
+            return _Run(network, parts, settings, None, listen, stop).run(resume)
     with lock(folder), listening() as stop:
         return _Run(network, parts, settings, folder, listen, stop).run(resume)
 
