@@ -188,7 +188,7 @@ def test_texts_are_told_apart_by_their_n_grams():
 
 
 def test_padding_is_no_symbol_for_n_grams():
-    prepared = prepare(RawTexts("texts", ["ab", "ba"] * 30, labels=np.array(["x", "y"] * 30)))
+    prepared = prepare(RawTexts("texts", ["ab", "baab"] * 30, labels=np.array(["x", "y"] * 30)))
     baseline = fitted(WeightedNGrams, prepared)
     short = torch.tensor([[1, 4, 5, 2]])
     padded = torch.nn.functional.pad(short, (0, 5))

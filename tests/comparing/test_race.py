@@ -1,8 +1,10 @@
 """The race: fair, repeatable, honest about refusals and failures, and the test part is used once."""
 
+import itertools
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -60,6 +62,13 @@ def test_every_figure_of_an_entry_is_measured(result):
         assert entry.parameters > 0 and entry.bytes > 0
     assert result.entry("linear").parameters == 2 * 3 + 3
     assert result.entry("linear").fits == 2 and result.entry("logistic-regression").fits == 1
+
+
+def test_training_time_is_the_mean_over_seeds(monkeypatch):
+    ticks = itertools.count()
+    monkeypatch.setattr("nnzoo.comparing.running.time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    found = race(kinds=[Guesser], seeds=3)  # every reading of the clock is a second after the one before
+    assert found.entry("guesser").train_seconds == 1 and found.entry("majority").train_seconds == 1
 
 
 def test_a_refused_kind_keeps_its_sentence(result):

@@ -35,6 +35,8 @@ def test_labels_of_one_or_two_rows_are_trained_on():
     labels = np.repeat([0, 1, 2, 3], [50, 50, 2, 1])
     train, valid, test = random_split(103, labels)
     assert (labels[train] >= 2).sum() == 3 and len(valid) == len(test) == 16
+    train, _, _ = random_split(103, labels, valid=0.4, test=0.4)
+    assert (labels[train] >= 2).sum() == 3
 
 
 def test_where_all_labels_are_rare_parts_are_still_filled():
@@ -70,7 +72,8 @@ def test_no_group_is_on_two_sides():
     sets = [set(groups[part]) for part in parts]
     assert not (sets[0] & sets[1] or sets[0] & sets[2] or sets[1] & sets[2])
     assert abs(sizes[1] - 150) < 40 and abs(sizes[2] - 150) < 40
-    assert min(whole(group_split(np.array([0] * 90 + [1] * 5 + [2] * 5)), 100)) >= 5
+    for seed in range(5):
+        assert min(whole(group_split(np.array([0] * 90 + [1] * 5 + [2] * 5), seed=seed), 100)) >= 5
     with pytest.raises(DataError, match="2 groups"):
         group_split(np.array([0, 0, 1, 1]))
 

@@ -157,6 +157,20 @@ def test_labels_are_in_order_and_missing_ones_are_minus_one():
     assert "'t', row 2" in text and "'8'" in text
 
 
+def test_labels_are_judged_by_the_training_rows():
+    data = frame().assign(label=["a"] * 40 + ["b"] * 20)
+    assert "'a' in every training row" in refusal(fitted, data, rows=np.arange(40))
+    learned, _ = fitted(data.assign(label=["a", "b"] * 25 + ["c"] * 10), rows=np.arange(40))
+    assert learned.output.labels == ("a", "b", "c") and "label c" in learned.notes[-1]
+
+
+def test_rows_are_counted_in_the_whole_table():
+    for cell in ("oops", [1]):
+        data = frame().astype({"size": object})
+        data.at[49, "size"] = cell
+        assert "row 50" in refusal(fitted, data, rows=np.arange(20, 60))
+
+
 def test_several_targets_are_numbers_with_gaps():
     learned, raw = fitted(frame().drop(columns="label"), ("price", "cost"))
     field = learned.spec(9).outputs["targets"]

@@ -22,6 +22,7 @@ class Classification(Task):
     """One label of several for each row. `inputs` are the field types that pose this task."""
 
     metric = "accuracy"
+    perfect = 1.0
     higher = {"accuracy": True, "balanced_accuracy": True, "macro_f1": True, "log_loss": False}
     inputs: tuple[type, ...] = ()
     what = "rows"

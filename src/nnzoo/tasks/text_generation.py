@@ -34,6 +34,8 @@ class TextGeneration(Task):
     """Text in, nothing to predict beside the text itself."""
 
     metric = "nats_per_token"
+    perfect = 0.0
+    learned = 0.2
     higher = {"nats_per_token": False, "bits_per_token": False, "perplexity": False, "accuracy": True}
 
     def fits(self, spec: Spec) -> No | None:
