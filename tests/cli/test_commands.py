@@ -162,6 +162,7 @@ def test_predict_gives_a_table_for_a_table(flowers: Path, here: Path) -> None:
         assert document("predict", flowers, "new.csv", "--out", f"out{ending}")["out"] == f"out{ending}"
         assert Path(f"out{ending}").stat().st_size > 20
     assert json.loads(Path("out.json").read_text()) == found["predictions"]
+    assert Path("out.tsv").read_text().count("\t") == 3 * lines[0].count(",")
     refused = run("predict", flowers, "new.csv", "--out", "out.xls")
     assert refused.exit_code == 2 and ".csv" in refused.stderr
 

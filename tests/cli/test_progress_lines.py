@@ -59,6 +59,10 @@ def test_a_stage_of_unknown_length_is_shown() -> None:
     events: list[Event] = [StageStarted(0, "grow", 1, 0, 0, "until solved"), Progress(0, 3, 0, 0, None, None, {"rmse": 1.5})]
     assert "grow: until solved" in told(Watch, events, False)
     assert "rmse 1.5" in told(Watch, events, True)
+    watch = Watch()
+    for event in [*events, Progress(0, 4, 8, 0, None, 2.0)]:
+        watch(event)
+    assert (watch.bars.tasks[0].completed, watch.bars.tasks[0].total) == (4, 8)  # as soon as it is known
 
 
 def test_a_resumed_stage_says_where_it_goes_on() -> None:
