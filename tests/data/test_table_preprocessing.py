@@ -1,6 +1,7 @@
 """What the training rows teach about columns, and how every row is coded by it."""
 
 import json
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -223,6 +224,34 @@ def test_new_rows_may_lack_more_than_training_rows_and_bring_other_columns():
 def test_tables_that_cannot_be_learned_from_are_refused(change, words):
     text = refusal(fitted, frame().assign(**change))
     assert all(word in text for word in words), text
+
+
+@pytest.mark.parametrize(
+    "cells, kind",
+    [
+        (pd.array([1, None, 3] * 20, dtype="Int64"), "number"),
+        (pd.array([True, None, False] * 20, dtype="boolean"), "boolean"),
+        ([True, None, False] * 20, "boolean"),
+        (pd.Categorical([1, 2, 3] * 20), "category"),
+        ([1, "x", 2.5] * 20, "category"),
+        (pd.date_range("2024", periods=N, tz="Europe/Paris"), "date"),
+        ([Decimal("1.5"), None, 2] * 20, "number"),
+        ([True] * N, None),
+        ([None] * N, None),
+        (pd.to_timedelta(np.arange(N), unit="D"), "timedelta64"),
+        (np.arange(N) * 1j, "complex128"),
+        ([b"x", b"y"] * 30, "bytes"),
+    ],
+)
+def test_columns_of_every_type_are_read_left_out_or_refused(cells, kind):
+    data = frame()[["price", "label"]].assign(odd=cells)
+    if kind in ("number", "boolean", "category", "date"):
+        assert fitted(data)[0].columns[1].kind == kind
+    elif kind is None:
+        assert "'odd' is left out" in fitted(data)[0].notes[0]
+    else:
+        text = refusal(fitted, data)
+        assert "'odd'" in text and kind in text
 
 
 def test_number_targets_that_cannot_be_learned_are_refused():

@@ -107,6 +107,8 @@ def _parsed(series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         series = pd.Series(np.array([*texts, None], dtype=object)[codes], index=series.index, name=series.name, dtype=object)
     if not _is_text(series):
         try:
+            if pd.api.types.is_complex_dtype(series.dtype):
+                raise TypeError
             return series.to_numpy(dtype=np.float64, na_value=np.nan), np.empty(0, np.int64)
         except (TypeError, ValueError):
             raise DataError(f"column '{series.name}' holds {series.dtype}, which is no real number; convert it first") from None
