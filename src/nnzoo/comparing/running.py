@@ -139,7 +139,7 @@ class Race:
         if entry.error:
             entry.scores, entry.evaluations, entry.train_seconds = [], [], None
         elif entry.train_seconds is not None:
-            pass
+            entry.train_seconds /= entry.fits
 
     def _measure(self, entry: Entry, test: Dataset) -> None:
         entry.latency_ms_1, entry.latency_ms_256 = latencies(entry.trained, test)
