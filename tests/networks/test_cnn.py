@@ -23,9 +23,9 @@ LABELS = Classes(labels=("a", "b", "c"))
 TASK = tasks.find("image-classification")
 
 
-def build(side: int | tuple[int, int] = 28, channels: int = 1, output: AnyField = LABELS, task: Any = TASK, **settings: Any) -> CNN:
+def build(side: int | tuple[int, int] = 28, colours: int = 1, output: AnyField = LABELS, task: Any = TASK, **settings: Any) -> CNN:
     height, width = (side, side) if isinstance(side, int) else side
-    image = Image(channels=channels, height=height, width=width)
+    image = Image(channels=colours, height=height, width=width)
     torch.manual_seed(0)
     return CNN(Config(**settings), Spec(inputs={"image": image}, outputs={"y": output}, train_size=100), task)
 
@@ -121,17 +121,17 @@ def test_numbers_are_learned_from_pictures():
 
 
 @pytest.mark.parametrize(
-    ("side", "channels", "settings"),
+    ("side", "colours", "settings"),
     [
         (4, 1, {"channels": (4, 4, 4, 4)}),
         ((5, 9), 3, {"stride": 2, "pooling": "average", "normalise": False}),
         (28, 1, {"convolutions": 2, "kernel": 5}),
     ],
 )
-def test_pictures_of_any_size_pass_and_the_predict_path_traces(side: Any, channels: int, settings: dict[str, Any]):
-    network = build(side, channels, hidden=16, **settings).eval()
+def test_pictures_of_any_size_pass_and_the_predict_path_traces(side: Any, colours: int, settings: dict[str, Any]):
+    network = build(side, colours, hidden=16, **settings).eval()
     shape = (side, side) if isinstance(side, int) else side
-    inputs = {"image": torch.rand(3, channels, *shape)}
+    inputs = {"image": torch.rand(3, colours, *shape)}
     out = network(inputs)["y"]
     assert out.shape == (3, 3)
     torch.testing.assert_close(torch.export.export(network, (inputs,)).module()(inputs)["y"], out)

@@ -27,9 +27,9 @@ class FlatStem(nn.Module):
         assert isinstance(field, (Table, Image)), f"no flat view of {field.type}"
         self.image = isinstance(field, Image)
         categories = field.categories if isinstance(field, Table) else ()
-        self.embeddings = nn.ModuleList(nn.Embedding(c.size, embedding_width(c.size)) for c in categories)
-        numbers = field.size if isinstance(field, Image) else len(field.numeric)
-        self.size = numbers + sum(e.embedding_dim for e in self.embeddings)
+        widths = [embedding_width(c.size) for c in categories]
+        self.embeddings = nn.ModuleList(nn.Embedding(c.size, width) for c, width in zip(categories, widths))
+        self.size = (field.size if isinstance(field, Image) else len(field.numeric)) + sum(widths)
 
     def forward(self, value: Tensor | Rows) -> Tensor:
         """Value of the field to (B D)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -78,6 +79,12 @@ class Network(nn.Module):
     Config: ClassVar[type[NetworkConfig]] = NetworkConfig
     card: ClassVar[Card]
     kind: ClassVar[str] = ""  # the file's name, set by the loader
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        """A kind's Config is the one that stands above it in its file."""
+        super().__init_subclass__(**more)
+        if "Config" not in vars(cls):
+            cls.Config = getattr(sys.modules[cls.__module__], "Config", NetworkConfig)
 
     def __init__(self, config: Any, spec: Spec, task: Task, found: Mapping[str, Any] = {}, parts: Mapping[str, Network] = {}):
         super().__init__()

@@ -133,6 +133,6 @@ def guard_for(device: torch.device, reads_every: int, moves: int) -> Guard:
     return HostGuard() if reads_every == 1 else DeviceGuard(device, reads_every, moves)
 
 
-def norm_of(tensors: Sequence[Tensor]) -> Tensor:
+def norm_of(tensors: list[Tensor]) -> Tensor:
     """The norm of all tensors together (0-dim)."""
     return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(tensors)))

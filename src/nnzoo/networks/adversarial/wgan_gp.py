@@ -47,8 +47,6 @@ class Config(NetworkConfig):
 class WGANGP(Network):
     """Two networks that learn from each other; no batch normalisation in the critic, since the penalty is per point."""
 
-    Config = Config
-
     @classmethod
     def can(cls, spec: Spec, task: Task) -> Can | No:
         name = spec.only("inputs", Table)

@@ -94,8 +94,6 @@ class Block(nn.Module):
 class CNN(Network):
     """Blocks of convolution and pooling, one fully connected layer, a linear read-out for each output."""
 
-    Config = Config
-
     @classmethod
     def can(cls, spec: Spec, task: Task) -> Can | No:
         name = spec.only("inputs", Image)

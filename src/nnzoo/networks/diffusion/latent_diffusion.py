@@ -97,7 +97,6 @@ class Denoiser(nn.Module):
 class LatentDiffusion(Network):
     """A codec learned first, then frozen; a denoiser of its codes."""
 
-    Config = Config
     mean_Z: Tensor
     std_Z: Tensor
     kept_T: Tensor

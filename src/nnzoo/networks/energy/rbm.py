@@ -54,8 +54,6 @@ class Config(NetworkConfig):
 class RBM(Network):
     """Weights W (V H), visible biases b (V) and hidden biases c (H)."""
 
-    Config = Config
-
     @classmethod
     def can(cls, spec: Spec, task: Task) -> Can | No:
         if spec.only("inputs", Image) is None:

@@ -43,8 +43,6 @@ class Config(NetworkConfig):
 class MLP(Network):
     """Fully connected layers between a view of one input as a vector and a linear read-out for each output."""
 
-    Config = Config
-
     @classmethod
     def can(cls, spec: Spec, task: Task) -> Can | No:
         if spec.only("inputs", Table, Image) is None:

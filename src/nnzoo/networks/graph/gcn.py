@@ -56,8 +56,6 @@ class GraphConvolution(nn.Module):
 class GCN(Network):
     """Graph convolutions with ReLU and dropout between them; the last one gives the logits of every node."""
 
-    Config = Config
-
     @classmethod
     def can(cls, spec: Spec, task: Task) -> Can | No:
         if spec.only("inputs", Graph) is None:

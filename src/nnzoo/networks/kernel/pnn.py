@@ -52,8 +52,6 @@ class Config(NetworkConfig):
 class PNN(Network):
     """The stored rows, their classes by position, and sigma. `found`: rows of each class, smoothings tried, their criterion."""
 
-    Config = Config
-
     @classmethod
     def can(cls, spec: Spec, task: Task) -> Can | No:
         if spec.only("inputs", Table, Image) is None:

@@ -115,8 +115,6 @@ class GMDH(Network):
     layer before), the best external `criterion` of each, the `bounds` of units, and whether it is `done`.
     """
 
-    Config = Config
-
     @classmethod
     def can(cls, spec: Spec, task: Task) -> Can | No:
         name = spec.only("inputs", Table)

@@ -60,8 +60,6 @@ class State(NamedTuple):
 class LSTM(Network):
     """Symbols or picture rows through stacked LSTM layers; read out at every step, or at the last."""
 
-    Config = Config
-
     @classmethod
     def can(cls, spec: Spec, task: Task) -> Can | No:
         if spec.only("inputs", Tokens, Image) is None:
