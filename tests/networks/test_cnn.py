@@ -84,7 +84,7 @@ def test_a_thing_is_found_at_places_where_it_was_never_shown():
     assert TASK.evaluate(network, parts.test).score > 0.8  # a perceptron on the pixels answers by chance there
 
 
-def test_digits_are_learned_to_978_of_1000():
+def test_digits_are_learned_to_983_of_1000():
     pixels, labels = load_digits(return_X_y=True)
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
     image = Image(channels=1, height=8, width=8, mean=(0.305,), std=(0.376,))
@@ -98,7 +98,7 @@ def test_digits_are_learned_to_978_of_1000():
     torch.manual_seed(0)
     network = train(CNN(Config(epochs=10), spec, TASK), parts, Settings(device="cpu")).network
     assert parts.test is not None
-    assert TASK.evaluate(network, parts.test).score > 0.978
+    assert TASK.evaluate(network, parts.test).score > 0.983
 
 
 def test_numbers_are_learned_from_pictures():
@@ -175,7 +175,8 @@ def test_augmentation_moves_by_at_most_the_shift_both_ways_and_follows_the_seed(
 
 def test_small_pictures_move_less_and_no_movement_costs_nothing():
     assert build(28).stages(TASK)[0].feed.augment == ShiftFlip("image", 2, False)  # type: ignore[union-attr]
-    assert build(8).stages(TASK)[0].feed.augment == ShiftFlip("image", 1, False)  # type: ignore[union-attr]
+    assert build(12).stages(TASK)[0].feed.augment == ShiftFlip("image", 1, False)  # type: ignore[union-attr]
+    assert build(8).stages(TASK)[0].feed.augment is None  # type: ignore[union-attr]
     assert build(28, shift=0).stages(TASK)[0].feed.augment is None  # type: ignore[union-attr]
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import toys
 import torch
+import toys
 from torch import Tensor
 
 from nnzoo import networks, tasks
@@ -23,7 +23,7 @@ class Case:
     """A network and its data, made anew each time, and the settings of its run."""
 
     make: Callable[[], tuple[Network, Parts]]
-    settings: Settings = Settings(device="cpu", checkpoint_seconds=0)
+    settings: Settings
 
 
 def _parts(inputs: dict[str, tuple[AnyField, dict[str, Tensor]]], outputs: dict[str, tuple[AnyField, dict[str, Tensor]]]) -> Parts:
@@ -59,12 +59,16 @@ def _kind(name: str, task: str, parts: Parts, **config: Any) -> Callable[[], tup
     return make
 
 
-def _toy(kind: type[toys.Toy]) -> Case:
+OFTEN = Settings(device="cpu", checkpoint_seconds=0)
+NOW_AND_THEN = Settings(device="cpu", checkpoint_seconds=0.005)
+
+
+def _toy(kind: type[toys.Toy], settings: Settings = OFTEN) -> Case:
     def make() -> tuple[Network, Parts]:
         network = toys.new(kind)
         return network, toys.data_of(network)
 
-    return Case(make)
+    return Case(make, settings)
 
 
 def _mlp() -> Callable[[], tuple[Network, Parts]]:
@@ -80,7 +84,9 @@ def _cnn() -> Callable[[], tuple[Network, Parts]]:
 
 
 def _rbm() -> Callable[[], tuple[Network, Parts]]:
-    return _kind("rbm", "unconditional-image-generation", _parts({"x": _pictures(64, 5)}, {}), hidden=8, steps=2, batch=12, epochs=5)
+    return _kind(
+        "rbm", "unconditional-image-generation", _parts({"x": _pictures(64, 5)}, {}), hidden=8, steps=2, batch=12, epochs=5
+    )
 
 
 def _wgan_gp() -> Callable[[], tuple[Network, Parts]]:
@@ -91,7 +97,9 @@ def _wgan_gp() -> Callable[[], tuple[Network, Parts]]:
 def _gmdh() -> Callable[[], tuple[Network, Parts]]:
     table = _numbers(160, 5)
     x = table[1]["numeric"]
-    y = (x[:, 0] * x[:, 1] + x[:, 2] * x[:, 3] * x[:, 4] + 0.5 * x[:, :1].T.square())[0] + 0.1 * torch.randn(160, generator=generator(3))
+    y = (x[:, 0] * x[:, 1] + x[:, 2] * x[:, 3] * x[:, 4] + 0.5 * x[:, :1].T.square())[0] + 0.1 * torch.randn(
+        160, generator=generator(3)
+    )
     two = torch.stack([y, -y * x[:, 0]], 1)
     field = Values(names=("y", "z"), mean=(0.0, 0.0), std=(1.0, 1.0))
     parts = _parts({"x": table}, {"y": (field, {"numbers": two})})
@@ -105,16 +113,18 @@ def _pnn() -> Callable[[], tuple[Network, Parts]]:
 
 
 CASES: dict[str, Case] = {
+    "toy short": _toy(toys.Smooth, Settings(device="cpu", checkpoint_seconds=0, budget="6steps")),
     "toy smooth": _toy(toys.Smooth),
+    "toy short sums": _toy(toys.Reader, Settings(device="cpu", checkpoint_seconds=0, budget="60steps")),
     "toy players": _toy(toys.Players),
     "toy chains": _toy(toys.Chains),
     "toy grower": _toy(toys.Grower),
     "toy staged": _toy(toys.Staged),
     "toy reader": _toy(toys.Reader),
-    "mlp": Case(_mlp()),
-    "cnn": Case(_cnn()),
-    "rbm": Case(_rbm()),
-    "wgan_gp": Case(_wgan_gp()),
-    "gmdh": Case(_gmdh()),
-    "pnn": Case(_pnn()),
+    "mlp": Case(_mlp(), NOW_AND_THEN),
+    "cnn": Case(_cnn(), NOW_AND_THEN),
+    "rbm": Case(_rbm(), NOW_AND_THEN),
+    "wgan_gp": Case(_wgan_gp(), NOW_AND_THEN),
+    "gmdh": Case(_gmdh(), NOW_AND_THEN),
+    "pnn": Case(_pnn(), NOW_AND_THEN),
 }

@@ -33,16 +33,14 @@ import torch
 from kill_cases import CASES
 
 from nnzoo.core.events import StageEnded
-from nnzoo.core.learning import Adam
 from nnzoo.training import loop
 from nnzoo.training.checkpoints import Checkpoint, Checkpoints
 from nnzoo.training.journal import read_journal
-from nnzoo.training.optimisers import Optimiser
 from nnzoo.training.steps import Stepper
 
 Hook = Callable[[], None]
 SYSTEM_CALLS = ("open", "write", "fsync", "close", "rename", "unlink", "mkdir", "truncate")
-PLACES = ("starting", "step", "look", "rule", "save")
+PLACES = ("between", "step", "look", "rule", "save")
 MOST_KILLS = 5  # of one run, before it may finish
 
 
@@ -66,8 +64,10 @@ def work(name: str, folder: Path) -> dict[str, Any]:
             ended[event.stage] = {f"{g}/{n}": t.detach().clone() for g, named in groups.items() for n, t in named.items()}
 
     loop.Stepper = Noted
+    began = time.perf_counter()
     outcome = loop.train(network, parts, CASES[name].settings, folder, [listen], resume=True)
     return {
+        "took": time.perf_counter() - began,
         "weights": {key: tensor.clone() for key, tensor in outcome.network.state_dict().items()},
         "stages": ended,
         "found": json.dumps(outcome.network.found, sort_keys=True),
@@ -93,14 +93,25 @@ def _unlike(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> lis
     def bits(tensor: torch.Tensor) -> bytes:
         return tensor.contiguous().cpu().reshape(-1).view(torch.uint8).numpy().tobytes()
 
-    return [n for n in {**one, **other} if n not in one or n not in other or one[n].shape != other[n].shape or bits(one[n]) != bits(other[n])]
+    return [
+        n
+        for n in {**one, **other}
+        if n not in one or n not in other or one[n].shape != other[n].shape or bits(one[n]) != bits(other[n])
+    ]
 
 
 # ---- hooks that are set in the child before it trains
 
 
-def marking(shared: mmap.mmap) -> None:
-    """Write into the shared byte where in the loop the child is."""
+def marking(shared: mmap.mmap, begun: int) -> None:
+    """Write into the shared byte where in the loop the child is; write to `begun` when training begins."""
+    run = loop._Run.run
+
+    def begin(*given: Any) -> Any:
+        os.write(begun, b"b")
+        return run(*given)
+
+    loop._Run.run = begin
 
     def marked(owner: type, method: str, place: str) -> None:
         inner = getattr(owner, method)
@@ -114,7 +125,12 @@ def marking(shared: mmap.mmap) -> None:
 
         setattr(owner, method, call)
 
-    for owner, method, place in ((loop._Run, "_save", "save"), (loop._Run, "_look", "look"), (loop._Run, "_solve", "rule"), (Stepper, "step", "step")):
+    for owner, method, place in (
+        (loop._Run, "_save", "save"),
+        (loop._Run, "_look", "look"),
+        (loop._Run, "_solve", "rule"),
+        (Stepper, "step", "step"),
+    ):
         marked(owner, method, place)
 
 
@@ -134,7 +150,7 @@ def in_save(number: int, inside: Callable[[bool], None]) -> None:
 
 
 def at_call(save: int, nth: int, torn: bool = False) -> Hook:
-    """Die just before the `nth` system call of the `save`-th save; `torn`: a write is half done first."""
+    """Die just before the `nth` system call of the `save`-th save; `torn`: in the middle of its `nth` write instead."""
 
     def hook() -> None:
         armed, count = [False], [0]
@@ -145,14 +161,14 @@ def at_call(save: int, nth: int, torn: bool = False) -> Hook:
             def call(*given: Any, **named: Any) -> Any:
                 count[0] += armed[0]
                 if armed[0] and count[0] == nth:
-                    if torn and name == "write":
+                    if torn:
                         inner(given[0], bytes(given[1][: len(given[1]) // 2]))
                     os.kill(os.getpid(), signal.SIGKILL)
                 return inner(*given, **named)
 
             return call
 
-        for name in SYSTEM_CALLS:
+        for name in ("write",) if torn else SYSTEM_CALLS:
             setattr(os, name, deadly(name))
         in_save(save, lambda on: armed.__setitem__(0, on))
 
@@ -190,6 +206,7 @@ def _forget_memory() -> None:
 
 
 FAULTS: dict[str, Hook] = {  # what a careless checkpoint might leave out
+    "none": _edited(lambda checkpoint: None),
     "feed position": _edited(lambda checkpoint: checkpoint.facts["place"].update(drawn=0)),
     "optimiser": _forget("optimizer"),
     "averaged weights": _forget("ema"),
@@ -208,7 +225,10 @@ FAULTS: dict[str, Hook] = {  # what a careless checkpoint might leave out
 def ready() -> None:
     """One thread, and everything loaded that a child would otherwise load anew each time."""
     torch.set_num_threads(1)
-    Optimiser(Adam(), [("p", torch.nn.Parameter(torch.zeros(1)))], 1)
+    for name in ("toy smooth", "toy players"):
+        with scratch() as folder:
+            network, parts = CASES[name].make()
+            loop.train(network, parts, CASES[name].settings, folder)
 
 
 def fork(name: str, folder: Path, hook: Hook | None, result: Path) -> tuple[int, int]:
@@ -250,12 +270,11 @@ def scratch() -> Iterator[Path]:
         yield Path(folder)
 
 
-def uninterrupted(name: str) -> tuple[dict[str, Any], float]:
-    """What a case gives when nothing disturbs it, and the seconds that it takes."""
+def uninterrupted(name: str) -> dict[str, Any]:
+    """What a case gives when nothing disturbs it."""
     with scratch() as folder:
-        began = time.perf_counter()
         assert ended(*fork(name, folder / "run", None, folder / "result"))
-        return torch.load(folder / "result", weights_only=False), time.perf_counter() - began
+        return torch.load(folder / "result", weights_only=False)
 
 
 def finish(name: str, folder: Path, whole: dict[str, Any], hook: Hook | None = None) -> list[str]:
@@ -264,17 +283,27 @@ def finish(name: str, folder: Path, whole: dict[str, Any], hook: Hook | None = N
     return differences(whole, torch.load(folder / "result", weights_only=False))
 
 
-def random_kills(name: str, whole: dict[str, Any], seconds: float, draw: random.Random, most: int = MOST_KILLS) -> dict[str, Any]:
+def random_kills(name: str, whole: dict[str, Any], draw: random.Random, most: int = MOST_KILLS) -> dict[str, Any]:
     """One run, killed up to `most` times at random moments, then finished; where the kills hit and what differs."""
     shared, hits, halves = mmap.mmap(-1, 1), Counter[str](), 0
     with scratch() as folder:
         for _ in range(most):
-            shared[0] = 0
-            if ended(*fork(name, folder / "run", lambda: marking(shared), folder / "result"), draw.uniform(0, 0.8 * seconds)):
+            shared[0], begun = 0, os.pipe()
+            child = fork(name, folder / "run", lambda begun=begun: marking(shared, begun[1]), folder / "result")
+            os.read(begun[0], 1)
+            finished = ended(*child, draw.uniform(0, 0.8 * whole["took"]))
+            os.close(begun[0])
+            os.close(begun[1])
+            if finished:
                 break
             hits[PLACES[shared[0]]] += 1
             halves += any((folder / "run" / "checkpoints").glob(".*.tmp"))
-        return {"kills": sum(hits.values()), "hits": dict(hits), "half-written files": halves, "differences": finish(name, folder, whole)}
+        return {
+            "kills": sum(hits.values()),
+            "hits": dict(hits),
+            "half-written files": halves,
+            "differences": finish(name, folder, whole),
+        }
 
 
 def kills_at_calls(name: str, whole: dict[str, Any], save: int) -> Iterator[tuple[str, list[str]]]:
@@ -286,14 +315,16 @@ def kills_at_calls(name: str, whole: dict[str, Any], save: int) -> Iterator[tupl
             with scratch() as folder:
                 if ended(*fork(name, folder / "run", at_call(save, nth, torn), folder / "result")):
                     break  # this save has no more calls
-                yield f"{'half ' if torn else ''}call {nth} of save {save}", finish(name, folder, whole)
+                yield f"{'half of write' if torn else 'call'} {nth} of save {save}", finish(name, folder, whole)
 
 
 def why_no_strace() -> str:
     """Empty if system calls can be intercepted from outside here, else the reason why not."""
     if shutil.which("strace") is None:
         return "strace is not installed"
-    tried = subprocess.run(["strace", "-f", "-o", os.devnull, "-e", "inject=fsync:signal=KILL:when=1", "true"], capture_output=True, text=True)
+    tried = subprocess.run(
+        ["strace", "-f", "-o", os.devnull, "-e", "inject=fsync:signal=KILL:when=1", "true"], capture_output=True, text=True
+    )
     return "" if tried.returncode == 0 else f"strace cannot trace here: {tried.stderr.strip()}"
 
 
@@ -308,7 +339,18 @@ def kill_by_strace(name: str, whole: dict[str, Any], call: str, when: int, save:
     with scratch() as folder:
         child, pipe = fork(name, folder / "run", lambda: in_save(save, inside), folder / "result")
         os.read(told[0], 1)
-        command = ["strace", "-f", "-o", os.devnull, "-p", str(child), "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={when}"]
+        command = [
+            "strace",
+            "-f",
+            "-o",
+            os.devnull,
+            "-p",
+            str(child),
+            "-e",
+            f"trace={call}",
+            "-e",
+            f"inject={call}:signal=KILL:when={when}",
+        ]
         tracer = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         assert tracer.stderr is not None and re.search("attached", tracer.stderr.readline())
         os.write(go[1], b"g")
@@ -326,7 +368,7 @@ def kill_by_strace(name: str, whole: dict[str, Any], call: str, when: int, save:
 
 def planted(name: str, fault: str, save: int) -> list[str]:
     """The differences when a run is killed in a save and resumed with a fault: none means that the fault went unseen."""
-    whole, _ = uninterrupted(name)
+    whole = uninterrupted(name)
     with scratch() as folder:
         assert not ended(*fork(name, folder / "run", at_call(save, 1), folder / "result"))
         return finish(name, folder, whole, FAULTS[fault])
@@ -363,13 +405,18 @@ def main() -> None:
 
 def case_summary(name: str, kills: int, calls: bool, save: int, draw: random.Random) -> dict[str, Any]:
     """The long form for one case."""
-    whole, seconds = uninterrupted(name)
+    whole = uninterrupted(name)
     hits, halves, runs, wrong = Counter[str](), 0, 0, list[str]()
     while sum(hits.values()) < kills:
-        one = random_kills(name, whole, seconds, draw, min(MOST_KILLS, kills - sum(hits.values())))
+        one = random_kills(name, whole, draw, min(MOST_KILLS, kills - sum(hits.values())))
         hits.update(one["hits"])
         halves, runs, wrong = halves + one["half-written files"], runs + 1, wrong + one["differences"]
-    result: dict[str, Any] = {"seconds alone": round(seconds, 3), "random kills": dict(hits), "half-written files": halves, "runs": runs}
+    result: dict[str, Any] = {
+        "seconds alone": round(whole["took"], 3),
+        "random kills": dict(hits),
+        "half-written files": halves,
+        "runs": runs,
+    }
     result["kills"] = sum(hits.values())
     if calls:
         at = list(kills_at_calls(name, whole, save))

@@ -142,7 +142,7 @@ class Chains(Toy):
 
     def __init__(self, *given: Any, **named: Any):
         super().__init__(*given, **named)
-        self.W = nn.Parameter(0.1 * torch.randn(5, FEATURES))
+        self.W = nn.Parameter(torch.randn(5, FEATURES))  # so large that the chains matter
 
     def memory(self, rows: int) -> dict[str, Tensor]:
         return {"chain": torch.rand(rows, FEATURES).round()}

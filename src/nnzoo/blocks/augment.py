@@ -14,8 +14,8 @@ from nnzoo.core.dataset import Batch
 
 
 def moved(x_BCHW: Tensor, down_B: Tensor, right_B: Tensor, mirrored_B: Tensor) -> Tensor:
-    """Each picture mirrored left to right where `mirrored_B`, then moved by its own whole number of pixels; what comes in at an edge
-    repeats the edge."""
+    """Each picture mirrored left to right where `mirrored_B`, then moved by its own whole number of pixels; what comes in at an
+    edge repeats the edge."""
     B, C, H, W = x_BCHW.shape
     device = x_BCHW.device
     row_BH = (torch.arange(H, device=device) - down_B[:, None]).clamp(0, H - 1)

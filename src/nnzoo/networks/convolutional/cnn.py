@@ -1,4 +1,4 @@
-"""Convolutional network after LeNet: the same small detectors at every place of a picture, then a summary of what was found near by.
+"""Convolutional network after LeNet: the same small detectors at every place of a picture, then a summary of what they found.
 
     a_l[o] = phi(BN(sum over i of  w_l[o, i] * a_(l-1)[i] + b_l[o]))       * is a k x k window slid over the picture
     p_l    = max (or mean) of a_l over each 2 x 2 square                      (LeCun, Bottou, Bengio & Haffner 1998, section II)
@@ -47,7 +47,7 @@ class Config(NetworkConfig):
     normalise: bool = True
     hidden: int = Field(128, ge=1)  # D
     dropout: float = Field(0.25, ge=0, lt=1)
-    shift: int = Field(2, ge=0)  # pixels, at most an eighth of the picture
+    shift: int = Field(2, ge=0)  # pixels, at most a twelfth of the picture: 8 x 8 digits lose by it
     flip: bool = False
     lr: float = Field(3e-3, gt=0)
     weight_decay: float = Field(1e-2, ge=0)
@@ -148,14 +148,14 @@ class CNN(Network):
         c = self.config
         descent = AdamW(lr=c.lr, weight_decay=c.weight_decay, schedule=Schedule(warmup=0.2, decay="linear"))
         move = Descend("task", self.task_loss, optimizer=descent)
-        shift = min(c.shift, min(self.shape[1:]) // 8)
+        shift = min(c.shift, min(self.shape[1:]) // 12)
         augment = ShiftFlip(self.name, shift, c.flip) if shift or c.flip else None
         return (Stage((move,), feed=shuffled(c.batch, augment), epochs=c.epochs, validate=self.task_loss),)
 
     card = Card(
         idea="The same small detectors slide over the whole picture; pooling keeps what was found and blurs where.",
         equation="a_l = phi(w_l * a_(l-1) + b_l), then the maximum over 2 x 2 squares",
-        paper="LeCun, Bottou, Bengio & Haffner, Gradient-based learning applied to document recognition, Proceedings of the IEEE 86",
+        paper="LeCun, Bottou, Bengio & Haffner, Gradient-based learning applied to document recognition, Proc. IEEE 86",
         year=1998,
         learns="supervised, by gradient",
         good_at="small pictures, with some thousand examples or more, where things may be anywhere",

@@ -25,7 +25,7 @@ from torch.nn.functional import silu
 
 from nnzoo.blocks.noise_schedules import scaled_linear_betas
 from nnzoo.blocks.perceptron import perceptron
-from nnzoo.blocks.positions import sinusoids
+from nnzoo.blocks.positions import octaves, sinusoids
 from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.rows import summed
 from nnzoo.core.abilities import Encodes, Samples
@@ -49,10 +49,10 @@ class Config(NetworkConfig):
     beta_first: float = Field(1e-4, gt=0, lt=1)
     beta_last: float = Field(0.2, gt=0, lt=1)
     codec_lr: float = Field(2e-3, gt=0)
-    lr: float = Field(2e-3, gt=0)
+    lr: float = Field(5e-3, gt=0)
     ema: float = Field(0.999, ge=0, lt=1)
     batch: int = Field(256, ge=1)
-    codec_epochs: int = Field(60, ge=1)
+    codec_epochs: int = Field(40, ge=1)
     epochs: int = Field(200, ge=1)
 
 
@@ -71,27 +71,28 @@ class Codec(nn.Module):
 
 
 class Denoiser(nn.Module):
-    """eps_theta(z_t, t): a residual perceptron that is told the time in every layer."""
+    """eps_theta(z_t, t): a perceptron on waves of the code, each of whose layers is scaled by the time."""
+
+    WAVES = 5  # the shortest is as long as a sixteenth of the longest: modes are much thinner than the whole
 
     def __init__(self, latent: int, width: int, depth: int):
         super().__init__()
         self.time = nn.Linear(width, depth * width)
-        self.enter = nn.Linear(latent, width)
-        self.inner = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
-        self.outer = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
+        self.enter = nn.Linear(latent * (1 + 2 * self.WAVES), width)
+        self.layers = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
         self.leave = nn.Linear(width, latent)
         self.hidden, self.noise = Probe(), Probe()
 
     def times(self, t_B: Tensor) -> Tensor:
         """What each layer is told of steps t (B, 1 to T): (B depth W)."""
-        return self.time(sinusoids(t_B, self.enter.out_features)).unflatten(1, (len(self.inner), -1))
+        return self.time(sinusoids(t_B, self.enter.out_features)).unflatten(1, (len(self.layers), -1))
 
     def forward(self, z_BZ: Tensor, time_BLW: Tensor) -> Tensor:
         """The noise (B Z) in noisy codes (B Z) at the times told (B, or 1 for all)."""
-        h_BW = self.enter(z_BZ)
-        for time_BW, inner, outer in zip(time_BLW.unbind(1), self.inner, self.outer):
-            h_BW = h_BW + outer(silu(inner(silu(h_BW + time_BW))))
-        return self.noise(self.leave(silu(self.hidden(h_BW))))
+        h_BW = self.enter(octaves(z_BZ, self.WAVES))
+        for layer, time_BW in zip(self.layers, time_BLW.unbind(1)):
+            h_BW = silu(layer(h_BW) * (1 + time_BW))
+        return self.noise(self.leave(self.hidden(h_BW)))
 
 
 class LatentDiffusion(Network):
@@ -200,10 +201,10 @@ class LatentDiffusion(Network):
         denoiser = Descend("denoiser", self.denoiser_loss, ("denoiser",), Adam(c.lr, schedule=falling))
         codes = encoded(by="latents", name="latent", inner=shuffled(c.batch))
         return (
-            Stage((codec,), ("codec",), shuffled(c.batch), 0.25, name="codec", epochs=c.codec_epochs, validate=self.codec_loss),
+            Stage((codec,), ("codec",), shuffled(c.batch), 0.2, name="codec", epochs=c.codec_epochs, validate=self.codec_loss),
             Stage((Solve("scale", self.scale),), (), name="scale", epochs=1),
             Stage(
-                (denoiser,), ("denoiser",), codes, 0.75, name="denoiser", epochs=c.epochs, validate=self.denoiser_loss, ema=c.ema
+                (denoiser,), ("denoiser",), codes, 0.8, name="denoiser", epochs=c.epochs, validate=self.denoiser_loss, ema=c.ema
             ),
         )
 

@@ -1,7 +1,7 @@
 """Probabilistic neural network: keep every example, call a new one by the class whose examples lie thickest around it.
 
-    p(x | k) = 1 / n_k  sum over x_i of class k of  (2 pi)^(-D/2) sigma^(-D) exp(-||x - x_i||^2 / (2 sigma^2))   (Specht 1990, eq. 12)
-    p(k | x) = p(k) p(x | k) / p(x),    p(k) = n_k / N                                                           (eq. 1-2)
+    p(x | k) = 1 / n_k  sum over x_i of class k of  (2 pi)^(-D/2) sigma^(-D) exp(-||x - x_i||^2 / (2 sigma^2))  (Specht 1990)
+    p(k | x) = p(k) p(x | k) / p(x),    p(k) = n_k / N
 
 One pattern unit an example, one summation unit a class, nothing to descend: all that is learned is the smoothing sigma. It is the
 one under which each example, left out, is best foretold by the others: the least mean of -log p(k_i | x_i) without x_i itself,

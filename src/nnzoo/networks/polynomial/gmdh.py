@@ -1,8 +1,8 @@
-"""Group method of data handling: a polynomial network that grows by itself, layer by layer, until data it was not fitted to say stop.
+"""Group method of data handling: a polynomial network that grows layer by layer until data it was not fitted to say stop.
 
-    z = a_0 + a_1 u + a_2 v + a_3 u v + a_4 u^2 + a_5 v^2         for every pair (u, v) of a layer's inputs   (Ivakhnenko 1971, eq. 4)
-    fit:       a = argmin over part A of  mean (y - z)^2                                             (internal criterion)
-    selection: keep the units with the least  mean (y - z)^2  over part B                            (external criterion: regularity)
+    z = a_0 + a_1 u + a_2 v + a_3 u v + a_4 u^2 + a_5 v^2         for every pair (u, v) of a layer's inputs   (Ivakhnenko 1971)
+    fit:       a = argmin over part A of  mean (y - z)^2                                         (internal criterion)
+    selection: keep the units with the least  mean (y - z)^2  over part B                        (external criterion: regularity)
 
 The next layer pairs the survivors; growth ends when the best unit of a layer is no better on B than the best before it, and what
 the best unit does not use is cut away. Later layers may also pair the original inputs, as in later variants of the method (GMDH
@@ -12,6 +12,8 @@ Every pair's normal equations are read off a few matrices of moments, mean u^p v
 are solved with iterated Tikhonov regularisation, r, eight times (Riley 1955), which leaves well-determined coefficients exact and
 damps the difference of two nearly equal inputs; and a unit's output is kept within the range of the target in A, widened by
 `beyond` on either side, because polynomials of polynomials run away where there were no data.
+
+Labels: one network a label learns its indicator, whose least-squares answer estimates p(label | x); outputs are their logarithms.
 
 Shapes: N rows, M inputs of a layer (the D original ones first), P pairs, U units kept, O targets; 6 coefficients a unit.
 """
@@ -32,7 +34,7 @@ from nnzoo.blocks.stems import OneHotStem
 from nnzoo.core.abilities import Explains, Predicts
 from nnzoo.core.dataset import Dataset, Parts
 from nnzoo.core.errors import DataError, NnzooError
-from nnzoo.core.fields import Spec, Table, Values
+from nnzoo.core.fields import Classes, Image, Spec, Table, Values
 from nnzoo.core.learning import Clock, Done, Solve, Stage
 from nnzoo.core.network import Can, Card, Network, NetworkConfig, No
 from nnzoo.core.seeds import generator
@@ -43,6 +45,8 @@ REPEATS = 8  # of the regularised solution
 PAIRS_AT_ONCE, ROWS_AT_ONCE = 65536, 65536
 EXACT = 1e-13  # share of the target's variance: below, only the rounding of stored data is left to explain
 FEWEST = 10  # rows of part B
+LEAST = 1e-2  # a probability: least squares may estimate one below zero
+MOST_INPUTS = 256
 MOST_TERMS = 20_000  # of a polynomial multiplied out
 
 
@@ -117,11 +121,13 @@ class GMDH(Network):
 
     @classmethod
     def can(cls, spec: Spec, task: Task) -> Can | No:
-        name = spec.only("inputs", Table)
+        name = spec.only("inputs", Table, Image)
         if name is None:
-            return No("gmdh reads the columns of a table; for pictures use cnn, for text lstm, for a graph gcn")
-        if spec.only("outputs", Values) is None:
-            return No("gmdh gives numbers and the target is no column of numbers; for labels use mlp or pnn")
+            return No("gmdh reads the columns of a table or the pixels of a small picture; for text use lstm, for a graph gcn")
+        if spec.only("outputs", Values, Classes) is None:
+            return No("gmdh gives numbers or one label of several and the target is neither; name another one, or use mlp")
+        if OneHotStem(spec.inputs[name]).size > MOST_INPUTS:
+            return No(f"gmdh pairs all inputs and these are more than {MOST_INPUTS}; use cnn for pictures, mlp for a wide table")
         if OneHotStem(spec.inputs[name]).size < 2:
             return No("gmdh pairs inputs and there is only one column; give a second one, or use mlp")
         return Can((Predicts, Explains))
@@ -130,11 +136,13 @@ class GMDH(Network):
         super().__init__(config, spec, task, found, parts)
         (self.input,), (self.output,) = spec.inputs, spec.outputs
         self.stem = OneHotStem(spec.inputs[self.input])
-        values = spec.outputs[self.output]
-        assert isinstance(values, Values)
-        self.values, self.survivors = values, Probe()
+        answer = spec.outputs[self.output]
+        if isinstance(answer, Classes):  # an indicator of each label, as numbers to predict
+            answer = Values(names=answer.labels, mean=(0.0,) * answer.size, std=(1.0,) * answer.size)
+        assert isinstance(answer, Values)
+        self.values, self.labelled, self.survivors = answer, isinstance(spec.outputs[self.output], Classes), Probe()
         nothing: dict[str, Any] = {"layers": [], "criterion": [], "bounds": [0.0, 0.0], "done": False}
-        self.found.setdefault("models", [nothing] * values.size)
+        self.found.setdefault("models", [nothing] * answer.size)
         for target, model in enumerate(self.found["models"]):
             for layer, pairs in enumerate(model["layers"]):
                 self._put(target, layer, pairs, torch.zeros(len(pairs), 6, dtype=torch.float64))
@@ -150,7 +158,8 @@ class GMDH(Network):
     def forward(self, inputs: dict[str, Any]) -> dict[str, Tensor]:
         x_BD = self.stem(inputs[self.input]).double()
         assert x_BD.ndim == 2 and x_BD.shape[1] == self.stem.size
-        return {self.output: torch.stack([self.target(x_BD, o) for o in range(self.values.size)], 1).float()}
+        y_BO = torch.stack([self.target(x_BD, o) for o in range(self.values.size)], 1)
+        return {self.output: (y_BO.clamp(min=LEAST).log() if self.labelled else y_BO).float()}
 
     def target(self, x_BD: Tensor, o: int) -> Tensor:
         """One standardised target (B, float64): the first, and best, unit of the last layer; 0, the mean, before there is one."""
@@ -266,7 +275,12 @@ class GMDH(Network):
         """Original inputs (N D), standardised target (N) and weights (N) of the rows whose target is known, in float64."""
         batches = list(dataset.batches(4096))
         x_ND = torch.cat([self.stem(batch.inputs[self.input]) for batch in batches]).double()
-        y_N = (dataset.stored(self.output, "numbers")[:, o].to(x_ND.device).double() - self.values.mean[o]) / self.values.std[o]
+        if self.labelled:
+            codes_N = dataset.stored(self.output, "codes").to(x_ND.device)
+            y_N = torch.where(codes_N < 0, torch.nan, (codes_N == o).double())
+        else:
+            y_N = dataset.stored(self.output, "numbers")[:, o].to(x_ND.device).double()
+            y_N = (y_N - self.values.mean[o]) / self.values.std[o]
         weights = [torch.ones(len(batch)) if batch.weight is None else batch.weight for batch in batches]
         w_N = torch.cat(weights).to(x_ND)
         known_N = ~y_N.isnan() & (w_N > 0)
@@ -288,14 +302,19 @@ class GMDH(Network):
 
     @property
     def names(self) -> list[str]:
-        """Of the original inputs (D): columns, then `column=code` for categories."""
+        """Of the original inputs (D): columns, then `column=code` for categories; pixels (0..1) in reading order."""
         table = self.spec.inputs[self.input]
+        if isinstance(table, Image):
+            return [f"pixel{i}" for i in range(table.size)]
         assert isinstance(table, Table)
         return [*table.numeric, *(f"{c.name}={code}" for c in table.categories for code in range(c.size))]
 
     def _scales(self) -> list[tuple[float, float]]:
         """Mean and deviation that standardised each original input (D)."""
         table = self.spec.inputs[self.input]
+        if isinstance(table, Image):
+            area, channels = table.height * table.width, range(table.channels)
+            return [(table.mean[c % len(table.mean)], table.std[c % len(table.std)]) for c in channels for _ in range(area)]
         assert isinstance(table, Table)
         return [*zip(table.mean, table.std), *[(0.0, 1.0)] * (self.stem.size - len(table.mean))]
 
@@ -323,9 +342,8 @@ class GMDH(Network):
             reach = [max(abs(mean), std) for mean, std in self._scales()]
             seen = {m: a for m, a in terms.items() if abs(a) * math.prod(reach[v] for v in m) > 1e-6 * self.values.std[o]}
             return f"{name} = {in_words(seen, self.names)}"
-        lines = [
-            f"{name} = {self.values.mean[o]:.6g} + {self.values.std[o]:.6g} z{len(layers)}_1, every z kept in {low:.4g} .. {high:.4g}"
-        ]
+        mean, std = self.values.mean[o], self.values.std[o]
+        lines = [f"{name} = {mean:.6g} + {std:.6g} z{len(layers)}_1, every z kept in {low:.4g} .. {high:.4g}"]
         symbols = [f"[{name}]" for name in self.names]
         for layer, pairs in enumerate(layers):
             for unit, ((i, j), (a0, a1, a2, a3, a4, a5)) in enumerate(zip(pairs, self.coefficients(o, layer).tolist())):
@@ -337,7 +355,7 @@ class GMDH(Network):
         return "\n".join([*lines, "  with " + ", ".join(scales)])
 
     card = Card(
-        idea="Quadratic polynomials of pairs of inputs, stacked; data that were not fitted choose which survive and how deep it grows.",
+        idea="Quadratic polynomials of pairs of inputs, stacked; other data choose which survive and how deep it grows.",
         equation="z = a_0 + a_1 u + a_2 v + a_3 u v + a_4 u^2 + a_5 v^2, selected by the mean squared error on other data",
         paper="Ivakhnenko, Polynomial theory of complex systems, IEEE Transactions on Systems, Man, and Cybernetics 1",
         year=1971,
