@@ -26,7 +26,10 @@ class Case:
     settings: Settings
 
 
-def _parts(inputs: dict[str, tuple[AnyField, dict[str, Tensor]]], outputs: dict[str, tuple[AnyField, dict[str, Tensor]]]) -> Parts:
+Column = tuple[AnyField, dict[str, Tensor]]
+
+
+def _parts(inputs: dict[str, Column], outputs: dict[str, Column]) -> Parts:
     every = {**inputs, **outputs}
     rows = len(next(iter(next(iter(every.values()))[1].values())))
     cut = rows * 3 // 4
@@ -97,9 +100,7 @@ def _wgan_gp() -> Callable[[], tuple[Network, Parts]]:
 def _gmdh() -> Callable[[], tuple[Network, Parts]]:
     table = _numbers(160, 5)
     x = table[1]["numeric"]
-    y = (x[:, 0] * x[:, 1] + x[:, 2] * x[:, 3] * x[:, 4] + 0.5 * x[:, :1].T.square())[0] + 0.1 * torch.randn(
-        160, generator=generator(3)
-    )
+    y = x[:, 0] * x[:, 1] + x[:, 2] * x[:, 3] * x[:, 4] + 0.1 * torch.randn(160, generator=generator(3))
     two = torch.stack([y, -y * x[:, 0]], 1)
     field = Values(names=("y", "z"), mean=(0.0, 0.0), std=(1.0, 1.0))
     parts = _parts({"x": table}, {"y": (field, {"numbers": two})})
@@ -115,7 +116,7 @@ def _pnn() -> Callable[[], tuple[Network, Parts]]:
 CASES: dict[str, Case] = {
     "toy short": _toy(toys.Smooth, Settings(device="cpu", checkpoint_seconds=0, budget="6steps")),
     "toy smooth": _toy(toys.Smooth),
-    "toy short sums": _toy(toys.Reader, Settings(device="cpu", checkpoint_seconds=0, budget="60steps")),
+    "toy long": _toy(toys.Reader, Settings(device="cpu", checkpoint_seconds=0, budget="60steps")),
     "toy players": _toy(toys.Players),
     "toy chains": _toy(toys.Chains),
     "toy grower": _toy(toys.Grower),

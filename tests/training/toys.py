@@ -153,15 +153,15 @@ class Chains(Toy):
         v_model = torch.bernoulli(torch.sigmoid(h_model @ self.W))
         clock.memory = {"chain": v_model}
         up = torch.sigmoid(v_data @ self.W.T).T @ v_data / len(batch)
-        self.W += 0.05 * (up - torch.sigmoid(v_model @ self.W.T).T @ v_model / len(v_model))
+        self.W += 0.2 * (up - torch.sigmoid(v_model @ self.W.T).T @ v_model / len(v_model))
         yield Done(None, {"norm": self.W.norm()})
 
-    def energy(self, batch: Batch, clock: Clock) -> Loss:
+    def rebuild_loss(self, batch: Batch, clock: Clock) -> Loss:
         v = (batch["x"].numeric_BF > 0).float()
-        return Loss(-F.softplus(v @ self.W.T).sum(), len(batch))
+        return Loss(F.binary_cross_entropy_with_logits(torch.sigmoid(v @ self.W.T) @ self.W, v, reduction="sum"), len(batch))
 
     def own_stages(self) -> tuple[Stage, ...]:
-        return (Stage((Solve("contrast", self.contrast, sees="batch"),), feed=shuffled(16), epochs=6, validate=self.energy),)
+        return (Stage((Solve("contrast", self.contrast, sees="batch"),), feed=shuffled(16), epochs=6, validate=self.rebuild_loss),)
 
 
 class Grower(Toy):
