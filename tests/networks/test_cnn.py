@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -64,7 +65,7 @@ def test_pooling_is_by_maximum_or_mean():
 
 
 def test_a_thing_is_found_at_places_where_it_was_never_shown():
-    """Crosses and rings in the left half in training, in the right half in the test: seen through shared windows they are the same."""
+    """Crosses and rings lie in the left half in training and in the right half in the test; shared windows see no difference."""
     cross = torch.tensor([[1.0, 0, 1], [0, 1, 0], [1, 0, 1]])
     ring = torch.tensor([[0.0, 1, 0], [1, 0, 1], [0, 1, 0]])
     rows, columns, codes = torch.meshgrid(torch.arange(9), torch.arange(9), torch.arange(2), indexing="ij")
@@ -140,7 +141,7 @@ def test_pictures_of_any_size_pass_and_the_predict_path_traces(side: Any, colour
 def test_there_is_a_probe_after_every_nonlinearity_and_pictures_lie_channels_last():
     network = build(convolutions=2)
     modules = list(network.modules())
-    after = [following for module, following in zip(modules, modules[1:]) if isinstance(module, nn.ReLU)]
+    after = [following for module, following in pairwise(modules) if isinstance(module, nn.ReLU)]
     assert len(after) == 5 and all(isinstance(module, Probe) for module in after)
     seen: list[Tensor] = []
     network.blocks[0].register_forward_hook(lambda module, args, out: seen.append(out))

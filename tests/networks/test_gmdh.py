@@ -197,6 +197,22 @@ def test_rows_of_unknown_target_are_left_out():
         learned(Parts(full.part(torch.arange(5)), None, None))
 
 
+def test_labels_are_told_apart_by_a_polynomial_each():
+    """Inside or outside an ellipse: no line tells them apart, one quadratic unit does."""
+    x = np.random.default_rng(4).uniform(-2, 2, (800, 3))
+    inside = ((x[:, 0] - 0.3) ** 2 + 2 * x[:, 2] ** 2 < 1.5).astype(int)
+    full, labels = dataset(x, inside.astype(float)), Classes(labels=("out", "in"))
+    spec = Spec(inputs=full.spec.inputs, outputs={"y": labels}, train_size=500)
+    full = Dataset(spec, {**full.columns, "y": {"codes": torch.tensor(inside)}})
+    parts, task = split(full, 500, 100), tasks.find("tabular-classification")
+    network = GMDH(Config(width=20, depth=4), spec, task)
+    with torch.no_grad():
+        assert list(network.learn(parts, Clock()))
+    assert parts.test is not None
+    assert task.evaluate(network, parts.test).score > 0.95
+    assert network.formula().startswith("out = ") and "\nin = " in network.formula()
+
+
 def test_the_predict_path_traces():
     x, y = make_friedman1(100, n_features=5, noise=0.1, random_state=2)
     full = dataset(x, np.stack([y, -y], 1))
@@ -212,8 +228,8 @@ def test_it_says_why_not_and_what_to_do():
     values, labels = Values(names=("y",), mean=(0.0,), std=(1.0,)), Classes(labels=("p", "q"))
     assert GMDH.can(Spec(inputs={"x": table}, outputs={"y": values}, train_size=9), TASK)
     for inputs, outputs, hint in (
-        (table, labels, "pnn"),
-        (Image(channels=1, height=4, width=4), values, "cnn"),
+        (table, Image(channels=1, height=4, width=4), "mlp"),
+        (Image(channels=3, height=28, width=28), labels, "cnn"),
         (Table(numeric=("a",), mean=(0.0,), std=(1.0,)), values, "mlp"),
     ):
         refusal = GMDH.can(Spec(inputs={"x": inputs}, outputs={"y": outputs}, train_size=9), TASK)

@@ -128,7 +128,7 @@ class CNN(Network):
         )
         self.dropout = nn.Dropout(config.dropout)
         self.heads = Heads(config.hidden, spec.outputs)
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
     def receptive_fields(self) -> tuple[int, ...]:

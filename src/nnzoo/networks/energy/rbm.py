@@ -1,11 +1,11 @@
-"""Restricted Boltzmann machine: pictures and hidden causes share an energy; learning lowers it at the data and lifts it at its dreams.
+"""Restricted Boltzmann machine: an energy over pictures and hidden causes, lowered at the data and lifted where it dreams.
 
     E(v, h) = -b'v - c'h - v'W h,      p(v, h) = exp(-E(v, h)) / Z,      v and h of zeros and ones        (Smolensky 1986)
     p(h_j = 1 | v) = sigmoid(c_j + W_j'v),      p(v_i = 1 | h) = sigmoid(b_i + W_i h)
     F(v) = -log sum over h of exp(-E(v, h)) = -b'v - sum over j of log(1 + exp(c_j + W_j'v))              the free energy
 
-No unit is joined to one of its own layer, so that all of a layer is drawn at once, given the other (Gibbs sampling). The gradient of
-the log likelihood is a difference of two means, one at the data and one at the model's own distribution (Hinton 2002, eq. 1):
+No unit is joined to one of its own layer, so that all of a layer is drawn at once, given the other (Gibbs sampling). The gradient
+of the log likelihood is a difference of two means, one at the data and one at the model's own distribution (Hinton 2002):
 
     d log p(v) / dW = E[v h' | data] - E[v h' | model]
 
@@ -131,9 +131,9 @@ class RBM(Network):
         bit_B1 = torch.full((len(batch), 1), clock.step % len(self.b), device=v_BV.device)
         pseudo_B = self.pseudo_log_likelihood(v_BV, bit_B1)
         lr, G = self.config.lr, len(dream_GV)
-        self.W += lr * ((share_B1 * v_BV).T @ p_BH - dream_GV.T @ q_GH / G)  # E[v h' | data] - E[v h' | model]
-        self.b += lr * ((share_B1 * v_BV).sum(0) - dream_GV.mean(0))
-        self.c += lr * ((share_B1 * p_BH).sum(0) - q_GH.mean(0))
+        self.W.add_(lr * ((share_B1 * v_BV).T @ p_BH - dream_GV.T @ q_GH / G))  # E[v h' | data] - E[v h' | model]
+        self.b.add_(lr * ((share_B1 * v_BV).sum(0) - dream_GV.mean(0)))
+        self.c.add_(lr * ((share_B1 * p_BH).sum(0) - q_GH.mean(0)))
         yield Done(metrics={"pseudo_log_likelihood": pseudo_B.mean()})
 
     def pseudo_log_likelihood(self, v_BV: Tensor, bits_BM: Tensor | None = None) -> Tensor:
@@ -154,7 +154,7 @@ class RBM(Network):
         return total_B * (len(self.b) / bits_BM.shape[1])
 
     def pseudo_loss(self, batch: Batch, clock: Clock) -> Loss:
-        """Minus the pseudo log likelihood, from a few bits of each picture, spread evenly and different in each row of the batch."""
+        """Minus the pseudo log likelihood, from a few bits of each picture, spread evenly, others in each row of the batch."""
         v_BV = self.visible(batch.inputs)
         V, rows_B = v_BV.shape[1], torch.arange(len(batch), device=v_BV.device)
         bits_BM = (rows_B[:, None] + torch.arange(BITS, device=v_BV.device) * V // BITS) % V

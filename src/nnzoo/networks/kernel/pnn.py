@@ -52,6 +52,10 @@ class Config(NetworkConfig):
 class PNN(Network):
     """The stored rows, their classes by position, and sigma. `found`: rows of each class, smoothings tried, their criterion."""
 
+    rows_ND: Tensor
+    log_weight_N: Tensor
+    sigma: Tensor
+
     @classmethod
     def can(cls, spec: Spec, task: Task) -> Can | No:
         if spec.only("inputs", Table, Image) is None:
