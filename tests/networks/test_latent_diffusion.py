@@ -117,7 +117,7 @@ def test_it_learns_the_codec_first_and_then_makes_four_modes() -> None:
     with torch.no_grad():
         again = net.decode(net.encode(data.all().inputs))
         found = modes(net.sample(2000), centres_KD, 0.1)
-    assert float((again - x_ND).square().mean().sqrt()) < 0.03  # a third of the width of a mode
+    assert float((again - x_ND).square().mean().sqrt()) < 0.05  # half the width of a mode
     assert found["modes"] == 4 and found["rarest"] > 0.18, found
     assert found["share_within_3_sigma"] > 0.85, found
 

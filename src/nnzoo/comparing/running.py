@@ -76,12 +76,24 @@ class Race:
                 if entries[name].error:
                     self.done += 1
                     continue
+                if self._repeats(entries[name]):
+                    self.done += 1
+                    continue
                 self._start(entries[name], seed)
                 with self._own_failure(entries[name], seed):
                     self._network(entries[name], kind, configs[name], parts, seed)
         for entry in entries.values():
             self._settle(entry)
         return list(entries.values())
+
+    def _repeats(self, entry: Entry) -> bool:
+        """A kind that every seed leaves the same is trained once; its first run stands for all."""
+        network = entry.trained
+        if not isinstance(network, Network) or not network.chanceless() or hasattr(network, "sample"):
+            return False
+        entry.scores.append(entry.scores[-1])
+        entry.evaluations.append(entry.evaluations[-1])
+        return True
 
     def _network(self, entry: Entry, kind: type[Network], config: Any, parts: Parts, seed: int) -> None:
         from nnzoo.training.loop import train

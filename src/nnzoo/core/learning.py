@@ -119,11 +119,15 @@ class Descend:
 
 @dataclass(frozen=True)
 class Solve:
-    """A move without a gradient: `rule` is a generator function over the whole data set (once) or over each batch."""
+    """A move without a gradient: `rule` is a generator function over the whole data set (once) or over each batch.
+
+    `chance`: the rule, or the weights it starts from, depend on random numbers; where no move does, one run stands for all seeds.
+    """
 
     name: str
     rule: DatasetRule | BatchRule
     sees: Literal["dataset", "batch"] = "dataset"
+    chance: bool = False
 
 
 Move = Descend | Solve

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from nnzoo.core.dataset import Batch
 from nnzoo.core.errors import ConfigError, Unsuitable
 from nnzoo.core.fields import Spec
-from nnzoo.core.learning import Clock, Descend, Loss, Stage
+from nnzoo.core.learning import Clock, Descend, Loss, Solve, Stage
 from nnzoo.core.task import Task
 
 
@@ -122,6 +122,11 @@ class Network(nn.Module):
         for tensor in [*self.parameters(), *self.buffers()]:
             return tensor.device
         return torch.device("cpu")
+
+    def chanceless(self) -> bool:
+        """Whether every seed gives the same network: it only solves, without random numbers."""
+        moves = [move for stage in self.stages(self.task) for move in stage.moves]
+        return all(isinstance(move, Solve) and move.sees == "dataset" and not move.chance for move in moves)
 
     def count(self) -> int:
         """How many learned numbers: parameters, and buffers that were learned or stored."""

@@ -203,9 +203,7 @@ class LatentDiffusion(Network):
         return (
             Stage((codec,), ("codec",), shuffled(c.batch), 0.2, name="codec", epochs=c.codec_epochs, validate=self.codec_loss),
             Stage((Solve("scale", self.scale),), (), name="scale", epochs=1),
-            Stage(
-                (denoiser,), ("denoiser",), codes, 0.8, name="denoiser", epochs=c.epochs, validate=self.denoiser_loss, ema=c.ema
-            ),
+            Stage((denoiser,), ("denoiser",), codes, 0.8, name="denoiser", epochs=c.epochs, validate=self.denoiser_loss, ema=c.ema),
         )
 
     card = Card(
