@@ -230,6 +230,21 @@ def test_moves_of_one_optimiser_name_share_its_state():
     assert differing(weights(shared), weights(apart))
 
 
+def test_a_shared_optimiser_moves_the_parameters_of_all_its_moves():
+    def plan(network):
+        optimizer = SGD(lr=0.05, momentum=0.9, name="both")
+        first = Descend("first", network.task_loss, params=("after.bias",), optimizer=optimizer)
+        return (Stage((first, Descend("second", network.task_loss, params=("after.weight",), optimizer=optimizer)), feed=whole()),)
+
+    trained = run(new(Line, plan), settings=STEPS).network
+    assert differing(weights(new(Line)), weights(trained)) == ["after.bias", "after.weight"]
+
+
+def test_a_gradient_within_the_clip_is_not_stretched():
+    clipped = run(new(Line, plan_of(SGD(lr=0.1), clip=1e4)), settings=STEPS).network
+    assert differing(weights(clipped), weights(run(new(Line, plan_of(SGD(lr=0.1))), settings=STEPS).network)) == []
+
+
 def test_a_shared_optimiser_leaves_parameters_without_gradient_alone():
     network = new(Players)
     optimiser = Optimiser(Adam(lr=0.1), list(network.named_parameters()), 10)

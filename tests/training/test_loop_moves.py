@@ -135,6 +135,20 @@ def test_names_are_resolved_when_the_stage_starts():
     assert "extra.weight" in network.state_dict() and network.extra.weight.requires_grad
 
 
+def test_stages_are_asked_for_anew_after_each_since_a_network_may_have_grown():
+    """As in a stack of machines whose depth is found out on the way."""
+
+    def plan(network):
+        def deepen(parts, clock):
+            network.found["depth"] = 3
+            yield Done(1.0)
+
+        descend = Stage((Descend("task", network.rebuild_loss),), feed=shuffled(16))
+        return (Stage((Solve("deepen", deepen),)), *[descend] * network.found.get("depth", 1))
+
+    assert run(new(Staged, plan), settings=Settings(device="cpu", budget="12steps")).steps == 1 + 3 * 4
+
+
 def test_an_unknown_name_and_a_move_without_anything_to_change_are_said():
     with pytest.raises(ConfigError, match="no submodule or parameter 'decoder'"):
         parameters_of(new(Staged), ("decoder",))

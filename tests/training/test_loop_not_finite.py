@@ -45,7 +45,9 @@ def poisoned(how, optimizer=ADAM, moves=1, bad=BAD, poisoned_move=0):
             def loss(batch, clock):
                 good = network.task_loss(batch, clock)
                 return (
-                    good._replace(sum=HOW[how](good.sum)) if clock.step == bad and clock.training and k == poisoned_move else good
+                    good._replace(sum=HOW[how](good.sum))
+                    if clock.step >= bad >= 0 and clock.training and k == poisoned_move
+                    else good
                 )
 
             return loss

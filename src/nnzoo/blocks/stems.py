@@ -12,7 +12,7 @@ from nnzoo.core.fields import AnyField, Image, Rows, Sequences, Table
 
 
 def embedding_width(codes: int) -> int:
-    """Width of a category's embedding: about the fourth root of its size times 1.6, as fast.ai found to do (min(600, 1.6 n^.56))."""
+    """Width of a category's embedding by its number of codes n: min(600, 1.6 n^.56), the rule of fast.ai's tabular models."""
     return min(600, round(1.6 * codes**0.56))
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_origin
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from torch import Tensor, nn
 
 from nnzoo.core.dataset import Batch
@@ -22,6 +22,15 @@ class NetworkConfig(BaseModel):
     """Base of a kind's constants: frozen, typed, validated, JSON both ways. Fields are named as in the paper."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_is_a_list_of_one(cls, given: Any) -> Any:
+        """hidden=16 means hidden=(16,)."""
+        if not isinstance(given, Mapping):
+            return given
+        lists = {name for name, field in cls.model_fields.items() if get_origin(field.annotation) is tuple}
+        return {k: (v,) if k in lists and isinstance(v, (int, float)) else v for k, v in given.items()}
 
     @classmethod
     def read(cls, settings: Mapping[str, Any], kind: str) -> NetworkConfig:

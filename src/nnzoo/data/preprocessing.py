@@ -86,7 +86,8 @@ class Preprocessing(ABC):
         """Write `preprocessing.json` into `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "preprocessing.json").write_text(
-            json.dumps({"format": 1, "sort": self.sort, **self.facts()}, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8"
+            json.dumps({"format": 1, "sort": self.sort, **self.facts()}, ensure_ascii=False, indent=1, allow_nan=False),
+            encoding="utf-8",
         )
 
 

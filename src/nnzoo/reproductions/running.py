@@ -111,7 +111,7 @@ def results_folder() -> Path:
 
 
 def _result(kind: str, reproduction: Reproduction, listen: Listeners) -> dict[str, Any]:
-    began = time.perf_counter()
+    began, code, commit = time.perf_counter(), code_digests(kind), _commit()  # as they are now, whatever is edited meanwhile
     runs = []
     for k, seed in enumerate(reproduction.seeds):
         for listener in listen if len(reproduction.seeds) <= 20 else ():
@@ -140,8 +140,8 @@ def _result(kind: str, reproduction: Reproduction, listen: Listeners) -> dict[st
         "machine": f"{platform.machine()}, {os.cpu_count()} cores"
         + (f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""),
         "versions": {name: version(name) for name in ("torch", "numpy", "scikit-learn")} | {"python": platform.python_version()},
-        "commit": _commit(),
-        "code": code_digests(kind),
+        "commit": commit,
+        "code": code,
         "date": time.strftime("%Y-%m-%d"),
     }
 

@@ -362,7 +362,7 @@ class _Run:
             raise Interrupted(f"stopped by {self.stop.signal} {where}; nothing was saved, since no folder was given")
         self.journal.write("interrupted", signal=self.stop.signal, step=self.place.step)
         raise Interrupted(
-            f"stopped by {self.stop.signal} {where}; all is saved in {self.folder}: the same command with --resume goes on"
+            f"stopped by {self.stop.signal} {where}; all is saved: the same command with --out {self.folder} --resume goes on"
         )
 
     def _tell(self, event: Event) -> None:

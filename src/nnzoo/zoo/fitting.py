@@ -91,6 +91,9 @@ def train(
         seed=seed,
         inherit=None if base is None else base[1],
     )
+    for note in prepared.notes:
+        for listener in listen:
+            listener(Warned(note))
     prepared.task = with_metric(prepared.task, metric)
     network = build(kind, config if base is None else {**base[0].config.model_dump(), **config}, prepared, seed)
     if base is not None:

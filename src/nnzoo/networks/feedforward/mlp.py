@@ -10,6 +10,7 @@ Shapes: B batch, D features of a layer.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Literal
 
 from pydantic import Field
@@ -19,8 +20,8 @@ from nnzoo.blocks.heads import Heads
 from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.stems import FlatStem
 from nnzoo.core.abilities import Predicts
-from nnzoo.core.fields import Classes, Image, Spec, Table, Values
 from nnzoo.core.feeds import shuffled
+from nnzoo.core.fields import Classes, Image, Spec, Table, Values
 from nnzoo.core.learning import AdamW, Descend, Schedule, Stage
 from nnzoo.core.network import Can, Card, Network, NetworkConfig, No
 from nnzoo.core.task import Task
@@ -60,7 +61,7 @@ class MLP(Network):
         widths = (self.stem.size, *config.hidden)
         self.layers = nn.ModuleList(
             nn.Sequential(nn.Linear(before, after), NONLINEARITIES[config.nonlinearity](), Probe(), nn.Dropout(config.dropout))
-            for before, after in zip(widths, widths[1:])
+            for before, after in pairwise(widths)
         )
         self.heads = Heads(widths[-1], spec.outputs)
 

@@ -11,6 +11,7 @@ Shapes: N nodes of the graph, E directed edges (M with self-loops), B nodes aske
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -71,7 +72,7 @@ class GCN(Network):
         ((self.name, field),), ((self.label, classes),) = spec.inputs.items(), spec.outputs.items()
         assert isinstance(field, Graph) and isinstance(classes, Classes)
         widths = (field.features, *[config.hidden] * (config.layers - 1), classes.size)
-        self.convolutions = nn.ModuleList(GraphConvolution(before, after) for before, after in zip(widths, widths[1:]))
+        self.convolutions = nn.ModuleList(GraphConvolution(before, after) for before, after in pairwise(widths))
         self.hidden = nn.ModuleList(Probe() for _ in widths[1:])
         self.drop = nn.Dropout(config.dropout)
 
@@ -91,7 +92,9 @@ class GCN(Network):
     def penalised_loss(self, batch: Batch, clock: Clock) -> Loss:
         """The task's loss, and lambda / 2 ||W^(0)||^2 once."""
         loss = self.task_loss(batch, clock)
-        squares = self.convolutions[0].weight.weight.square().sum()
+        first = self.convolutions[0]
+        assert isinstance(first, GraphConvolution)
+        squares = first.weight.weight.square().sum()
         return loss._replace(sum=loss.sum + loss.weight * self.config.weight_decay / 2 * squares)
 
     def stages(self, task: Task) -> tuple[Stage, ...]:

@@ -38,7 +38,7 @@ from nnzoo.core.task import Task
 class Config(NetworkConfig):
     """Constants of the network and of its descent. `window` is how far the error travels back in one long text."""
 
-    width: int = Field(64, ge=1)  # D, of an embedded symbol
+    width: int = Field(128, ge=1)  # D, of an embedded symbol
     hidden: int = Field(128, ge=1)  # H
     layers: int = Field(2, ge=1)  # L
     dropout: float = Field(0.1, ge=0, lt=1)
@@ -99,7 +99,7 @@ class LSTM(Network):
     # ---- the recurrence
 
     def read(self, x_BTD: Tensor, memory: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """States of the top layer (B T H) at every step, and (h, c) of all layers (L B H) after the last; zeros before the first."""
+        """States of the top layer at every step (B T H), and (h, c) of all layers after the last (L B H). Without memory: zeros."""
         assert x_BTD.ndim == 3 and x_BTD.shape[2] == self.lstm.input_size
         h_BTH, after = self.lstm(x_BTD, memory)
         return self.drop(self.states(h_BTH)), after
@@ -147,7 +147,7 @@ class LSTM(Network):
         return self.writes and isinstance(self.field, Tokens) and not self.field.lines
 
     def window_loss(self, batch: Batch, clock: Clock) -> Loss:
-        """Nats of each symbol of a window from those before it, the windows before included; the error stops at the window's edge."""
+        """Nats of each symbol of a window given all before it, earlier windows included; the error stops at the window's edge."""
         sequence: Sequences = batch.inputs[self.name]
         before = self.memory(len(batch)) if batch.fresh else clock.memory
         x_BTD = self.drop(self.embed(sequence.tokens_BT[:, :-1]))  # the last symbol is the first of the next window
@@ -158,15 +158,15 @@ class LSTM(Network):
     def stages(self, task: Task) -> tuple[Stage, ...]:
         c = self.config
         one_cycle = Schedule(warmup=0.1, decay="cosine", floor=0.001)
-        loss, feed = (self.window_loss, windows(c.window, c.batch)) if self.carries else (self.task_loss, shuffled(c.batch))
-        feed_: Feed = feed
+        loss = self.window_loss if self.carries else self.task_loss
+        feed: Feed = windows(c.window, c.batch) if self.carries else shuffled(c.batch)
         move = Descend("task", loss, optimizer=AdamW(c.lr, weight_decay=c.weight_decay, schedule=one_cycle), clip=c.clip)
-        return (Stage((move,), feed=feed_, epochs=c.epochs, validate=loss),)
+        return (Stage((move,), feed=feed, epochs=c.epochs, validate=loss),)
 
     card = Card(
         idea="A recurrent cell that is written, kept and read through learned gates remembers over many steps.",
         equation="c_t = f_t c_(t-1) + i_t g_t,  h_t = o_t tanh(c_t)",
-        paper="Hochreiter & Schmidhuber, Long Short-Term Memory, Neural Computation 9; forget gate: Gers, Schmidhuber & Cummins 2000",
+        paper="Hochreiter & Schmidhuber, Long Short-Term Memory, Neural Computation 9; forget gate: Gers et al. 2000",
         year=1997,
         learns="supervised, or by predicting the next symbol; by gradient through time",
         good_at="sequences of any length, writing character by character, small data; constant memory while it writes",
