@@ -82,7 +82,7 @@ def test_the_codec_loss_is_error_and_divergence() -> None:
     kl_B = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(1)
     errors = torch.stack([((x_BD - net.codec.decoder(q.rsample())) ** 2).sum(1).mean() for _ in range(20)])
     loss = net.codec_loss(points(x_BD).all(), Clock())
-    assert float(loss.sum / loss.weight) == pytest.approx(float(errors.mean() + 0.3 * kl_B.mean()), rel=0.03)
+    assert (loss.sum / loss.weight).item() == pytest.approx((errors.mean() + 0.3 * kl_B.mean()).item(), rel=0.03)
 
 
 def test_codes_are_scaled_to_unit_variance_and_decoding_undoes_it() -> None:

@@ -119,6 +119,6 @@ class WGANGP(Network):
         learns="unsupervised, two players by gradient",
         good_at="making data with many modes; the critic's distance says how far learning has come",
         weak_at="says nothing of how likely a given point is; fills thin gaps between modes with a few points",
-        cost="a critic step is about five passes through the critic, with second-order gradients; five such steps for one of the generator",
+        cost="a critic step is about five passes through the critic, with second-order gradients; five of them a generator step",
         processes="gradients are averaged over processes, each with noise of its own; nothing else differs",
     )

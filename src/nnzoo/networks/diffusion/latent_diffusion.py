@@ -207,7 +207,7 @@ class LatentDiffusion(Network):
         )
 
     card = Card(
-        idea="Noise becomes data in many small steps, each of which takes away a little noise; it happens on short codes of the data.",
+        idea="Noise becomes data in many small steps, each of which takes a little noise away, on short codes of the data.",
         equation="min E ||eps - eps_theta(sqrt(abar_t) z + sqrt(1 - abar_t) eps, t)||^2,  z = codec(x)",
         paper="Rombach, Blattmann, Lorenz, Esser & Ommer, High-Resolution Image Synthesis with Latent Diffusion Models, CVPR",
         year=2022,
