@@ -35,6 +35,7 @@ from kill_hooks import FAULTS, PLACES, Hook, at_call, in_save, marking
 
 from nnzoo.core.events import StageEnded
 from nnzoo.training import loop
+from nnzoo.training.checkpoints import Checkpoints
 from nnzoo.training.journal import read_journal
 from nnzoo.training.steps import Stepper
 
@@ -155,10 +156,16 @@ def uninterrupted(name: str) -> dict[str, Any]:
         return torch.load(folder / "result", weights_only=False)
 
 
-def finish(name: str, folder: Path, whole: dict[str, Any], hook: Hook | None = None) -> list[str]:
-    """Resume in a child to the end; the differences from the uninterrupted run."""
+def finish(name: str, folder: Path, whole: dict[str, Any], hook: Hook | None = None, saved: int = 0) -> list[str]:
+    """Resume in a child to the end; the differences from the uninterrupted run. Beginning anew would give the same bits: after
+    `saved` saves a whole checkpoint must have been left, of the last or the one before it."""
+    found = []
+    if saved:
+        checkpoint, warnings = Checkpoints(folder / "run").load()
+        if checkpoint is None or warnings or Checkpoints(folder / "run").number < saved:
+            found = ["what was saved before is lost"]
     assert ended(*fork(name, folder / "run", hook, folder / "result"))
-    return differences(whole, torch.load(folder / "result", weights_only=False))
+    return found + differences(whole, torch.load(folder / "result", weights_only=False))
 
 
 def random_kills(name: str, whole: dict[str, Any], draw: random.Random, most: int = MOST_KILLS) -> dict[str, Any]:
@@ -193,7 +200,7 @@ def kills_at_calls(name: str, whole: dict[str, Any], save: int) -> Iterator[tupl
             with scratch() as folder:
                 if ended(*fork(name, folder / "run", at_call(save, nth, torn), folder / "result")):
                     break  # this save has no more calls
-                yield f"{'half of write' if torn else 'call'} {nth} of save {save}", finish(name, folder, whole)
+                yield f"{'half of write' if torn else 'call'} {nth} of save {save}", finish(name, folder, whole, saved=save - 1)
 
 
 def why_no_strace() -> str:
@@ -241,7 +248,7 @@ def kill_by_strace(name: str, whole: dict[str, Any], call: str, when: int, save:
         tracer.stderr.close()
         for end in (*told, *go):
             os.close(end)
-        return None if survived else finish(name, folder, whole)
+        return None if survived else finish(name, folder, whole, saved=save - 1)
 
 
 def planted(name: str, fault: str, save: int) -> list[str]:

@@ -106,6 +106,7 @@ def mixed(network):
 
 MAKERS = {
     "everything with state": (lambda: new(Smooth), OFTEN, None),
+    "between two looks": (lambda: new(Smooth), Settings(device="cpu", checkpoint_seconds=0, budget="45steps"), None),
     "accumulated": (lambda: new(Smooth, accumulating), Settings(device="cpu", checkpoint_seconds=0, accumulate=3), None),
     "two players": (lambda: new(Players), OFTEN, None),
     "chains in memory": (lambda: new(Chains), OFTEN, None),

@@ -21,16 +21,16 @@ SELDOM = Settings(device="cpu", checkpoint_seconds=1e9)
 
 
 def slow_step(told, block):
-    """At its fifth step the loss tells that it is there, and works until it is let go on."""
+    """At a step between two looks the loss tells that it is there, and works until it is let go on."""
 
     def plan(network):
         def loss(batch, clock):
-            if clock.step == 5 and clock.training:
+            if clock.step == 6 and clock.training:
                 told()
                 block()
             return network.task_loss(batch, clock)
 
-        return (Stage((Descend("task", loss),), feed=shuffled(16), epochs=6, validate=network.task_loss, ema=0.9),)
+        return (Stage((Descend("task", loss),), feed=shuffled(16), epochs=30, validate=network.task_loss, ema=0.9),)
 
     return new(Smooth, plan)
 
@@ -41,7 +41,7 @@ def slow_look(told, block):
 
         def look(batch, clock):
             seen.append(len(batch))
-            if clock.step == 3 and len(seen) == 6:  # the second of the two batches of the third look
+            if clock.step == 3 and len(seen) == 5:  # the first of the two batches of the third look
                 told()
                 block()
             return network.task_loss(batch, clock)
@@ -138,7 +138,13 @@ def test_a_signal_saves_says_how_to_go_on_and_nothing_is_lost(where, number, tmp
 def test_an_interrupted_run_is_saved_where_it_was(tmp_path):
     child_of(slow_step, tmp_path, [signal.SIGTERM])
     saved, warnings = Checkpoints(tmp_path).load()
-    assert warnings == [] and saved.facts["place"]["step"] == 6  # the step in which the signal came was finished
+    assert warnings == [] and saved.facts["place"]["step"] == 7  # the step in which the signal came was finished
+
+
+def test_a_look_does_not_go_on_after_a_signal(tmp_path):
+    child_of(slow_look, tmp_path, [signal.SIGTERM])
+    place = Checkpoints(tmp_path).load()[0].facts["place"]
+    assert (place["step"], place["validated"], len(place["history"])) == (3, 2, 2)  # the third look is still to be made
 
 
 def test_a_second_ctrl_c_does_not_wait(tmp_path):
