@@ -215,7 +215,8 @@ def _folder(out: str | Path | None, resume: bool, kind: str, data: str) -> Path:
         return folder
     if resume:
         raise RunError("which run shall go on? name it with --out RUN")
-    stem = re.sub(r"[^\w.-]+", "-", f"{kind}-{Path(data).stem if '/' in data else data}")
+    plain = re.sub(r"\.(csv|tsv|parquet|jsonl|json|txt|zip|npz)(\.gz)?$", "", Path(data).name)
+    stem = re.sub(r"[^\w.-]+", "-", f"{kind}-{plain}")
     for number in range(1, 100_000):
         folder = Path("runs") / f"{stem}-{number}"
         try:
