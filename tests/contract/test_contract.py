@@ -61,7 +61,7 @@ def _budget(kind: str, name: str) -> str | None:
     stages = network.stages(prepared.task)
     if not any(isinstance(m, Descend) or m.sees == "batch" for stage in stages for m in stage.moves):
         return None
-    staged = len(stages) > 1 or max(len(stage.moves) for stage in stages) > 1
+    staged = len(stages) > 1 or any(len(s.moves) > 1 or not isinstance(s.moves[0], Descend) for s in stages)
     epochs = 60 * -(-len(prepared.parts.train) // 32)
     return f"{3000 if staged else min(600, max(200, epochs))}steps"
 

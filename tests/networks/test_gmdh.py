@@ -113,6 +113,20 @@ def test_it_is_far_below_ridge_regression_where_the_relation_is_curved():
     assert rmse < 1.1, rmse  # one layer alone stays above 3
 
 
+def test_the_part_that_was_not_fitted_chooses_and_stops_growth():
+    """Where there is nothing to learn, each layer fits part A better for ever; part B, which it does not see, ends that."""
+    random = np.random.default_rng(5)
+    parts = split(dataset(random.normal(size=(240, 8)), random.normal(size=240)), 120, 120)
+    network = learned(parts, width=20, depth=12)
+    model = network.found["models"][0]
+    assert parts.valid is not None
+    y = parts.valid.all()["y"][:, 0]
+    error = (outputs_of(network, parts.valid)["y"][:, 0] - y).square().mean()
+    assert model["criterion"][-1] == pytest.approx(float(error), rel=1e-5)
+    assert all(after < before for before, after in itertools.pairwise(model["criterion"]))
+    assert len(model["layers"]) < 8
+
+
 def test_it_goes_on_after_any_interruption_to_the_same_bits():
     x, y = make_friedman1(150, n_features=6, noise=0.3, random_state=1)
     targets = np.stack([y, x[:, 0] * x[:, 5] + np.sin(5 * x[:, 1])], 1)

@@ -10,7 +10,7 @@ from nnzoo.core.seeds import seed_default
 from nnzoo.data.prepare import prepare
 from nnzoo.reproductions.running import Listeners, Reproduction, fit
 
-RECIPE = {"hidden": 500, "lr": 0.1, "batch": 20, "steps": 15, "epochs": 15}
+RECIPE = {"hidden": 500, "lr": 0.1, "falling": False, "batch": 20, "steps": 15, "epochs": 15}
 
 
 @cache

@@ -55,7 +55,7 @@ class Config(NetworkConfig):
 
     width: int = Field(100, ge=1)  # U
     depth: int = Field(20, ge=1)
-    improvement: float = Field(1e-3, ge=0)  # relative, that one more layer must bring
+    improvement: float = Field(1e-2, ge=0)  # relative, that one more layer must bring
     ridge: float = Field(3e-3, ge=0)  # r, relative to each term's mean square
     beyond: float = Field(0.25, ge=0)  # of the range of the target
 
