@@ -27,10 +27,10 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 compare: $(READY)
-	$(BIN)/nnzoo compare digits --kinds mlp,cnn,pnn,lstm
+	$(BIN)/nnzoo compare digits --kinds mlp,cnn,pnn,lstm,gmdh
 
 test: $(READY)
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 check: $(READY)
 	$(BIN)/ruff check $(LINTED)

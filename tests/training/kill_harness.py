@@ -122,9 +122,9 @@ def fork(name: str, folder: Path, hook: Hook | None, result: Path) -> tuple[int,
                 hook()
             torch.save(work(name, folder), result)
             code = 0
-        except BaseException:
-            traceback.print_exc()
         finally:
+            if code:
+                traceback.print_exc()
             os._exit(code)
     os.close(alive[1])
     return child, alive[0]
