@@ -117,7 +117,7 @@ def test_the_part_that_was_not_fitted_chooses_and_stops_growth():
     """Where there is nothing to learn, each layer fits part A better for ever; part B, which it does not see, ends that."""
     random = np.random.default_rng(5)
     parts = split(dataset(random.normal(size=(240, 8)), random.normal(size=240)), 120, 120)
-    network = learned(parts, width=20, depth=12)
+    network = learned(parts, width=20, depth=12, improvement=1e-2)
     model = network.found["models"][0]
     assert parts.valid is not None
     y = parts.valid.all()["y"][:, 0]
