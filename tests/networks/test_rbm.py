@@ -88,6 +88,18 @@ def test_with_many_gibbs_steps_the_update_is_the_exact_gradient(persistent: bool
         assert wanted[name].abs().max() > 0.1
 
 
+def test_contrastive_divergence_begins_at_the_data():
+    """Pictures that one step of Gibbs sampling leaves as they are teach nothing; begun elsewhere, chains would be far from them."""
+    network = machine(steps=1, persistent=False, lr=1.0)
+    data_BV = torch.tensor([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]])
+    network.W.copy_(40 * (2 * data_BV.T - 1)[:, [0, 0, 1, 1]])
+    network.b.zero_()
+    network.c.zero_()
+    before = network.W.clone()
+    list(network.learn(pictures(data_BV.repeat(50, 1)).all(), Clock()))
+    torch.testing.assert_close(network.W, before)
+
+
 TWO_BV = torch.tensor([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]])
 
 
