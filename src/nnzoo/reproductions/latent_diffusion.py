@@ -7,6 +7,6 @@ REPRODUCTIONS = points(
     "ring8",
     8,
     0.90,
-    published="GAN 6.3, PacGAN4 7.8 of 8 (none for diffusion)",
-    source="Lin et al. 2018, PacGAN, table 1 (ring); Rombach et al. 2022, Ho et al. 2020 (method)",
+    published="GAN 6.3 of 8 (none for diffusion)",
+    source="Lin et al. 2018, PacGAN (ring; its radius may differ from ours); Rombach et al. 2022, Ho et al. 2020 (method)",
 )

@@ -7,6 +7,6 @@ REPRODUCTIONS = points(
     "ring8",
     8,
     0.80,
-    published="GAN 6.3, PacGAN4 7.8 of 8",
-    source="Lin et al. 2018, PacGAN, table 1 (ring); Gulrajani et al. 2017 (method)",
+    published="GAN 6.3 of 8",
+    source="Lin et al. 2018, PacGAN (ring; its radius may differ from ours); Gulrajani et al. 2017 (method)",
 )
