@@ -175,10 +175,10 @@ def random_kills(name: str, whole: dict[str, Any], draw: random.Random, most: in
         for _ in range(most):
             shared[0], begun = 0, os.pipe()
             child = fork(name, folder / "run", lambda begun=begun: marking(shared, begun[1]), folder / "result")
-            os.read(begun[0], 1)
+            os.close(begun[1])
+            os.read(begun[0], 1)  # nothing, if the child has failed already
             finished = ended(*child, draw.uniform(0, 0.8 * whole["took"]))
             os.close(begun[0])
-            os.close(begun[1])
             if finished:
                 break
             hits[PLACES[shared[0]]] += 1
@@ -199,6 +199,7 @@ def kills_at_calls(name: str, whole: dict[str, Any], save: int) -> Iterator[tupl
             nth += 1
             with scratch() as folder:
                 if ended(*fork(name, folder / "run", at_call(save, nth, torn), folder / "result")):
+                    assert nth > 1, f"{name} came to its end before save {save}"
                     break  # this save has no more calls
                 yield f"{'half of write' if torn else 'call'} {nth} of save {save}", finish(name, folder, whole, saved=save - 1)
 
@@ -223,7 +224,9 @@ def kill_by_strace(name: str, whole: dict[str, Any], call: str, when: int, save:
 
     with scratch() as folder:
         child, pipe = fork(name, folder / "run", lambda: in_save(save, inside), folder / "result")
-        os.read(told[0], 1)
+        os.close(told[1])
+        if not os.read(told[0], 1):
+            raise RuntimeError(f"{name} came to its end before save {save}")
         command = [
             "strace",
             "-f",
@@ -240,13 +243,13 @@ def kill_by_strace(name: str, whole: dict[str, Any], call: str, when: int, save:
         assert tracer.stderr is not None and re.search("attached", tracer.stderr.readline())
         os.write(go[1], b"g")
         select.select([told[0], pipe], [], [])
-        survived = bool(select.select([told[0]], [], [], 0)[0])
+        survived = bool(os.read(told[0], 1)) if select.select([told[0]], [], [], 0)[0] else False
         if survived:
             os.kill(child, signal.SIGKILL)
         ended(child, pipe)
         tracer.wait()
         tracer.stderr.close()
-        for end in (*told, *go):
+        for end in (told[0], *go):
             os.close(end)
         return None if survived else finish(name, folder, whole, saved=save - 1)
 

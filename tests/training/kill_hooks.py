@@ -61,6 +61,7 @@ def in_save(number: int, inside: Callable[[bool], None]) -> None:
         inner(self)
         if saves[0] == number:
             inside(False)
+        self.saved_at = float("-inf")  # at every step, so that the number of saves is no matter of time
 
     loop._Run._save = save
 
