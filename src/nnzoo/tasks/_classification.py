@@ -38,9 +38,9 @@ class Classification(Task):
         """Cross-entropy in nats, summed over rows that have a label."""
         (name,) = outputs
         codes_B = batch.outputs[name]
-        loss_B = F.cross_entropy(outputs[name], codes_B, reduction="none", ignore_index=-1)
         if batch.weight is None:
-            return Loss(loss_B.sum(), (codes_B >= 0).sum())
+            return Loss(F.cross_entropy(outputs[name], codes_B, reduction="sum", ignore_index=-1), (codes_B >= 0).sum())
+        loss_B = F.cross_entropy(outputs[name], codes_B, reduction="none", ignore_index=-1)
         return Loss((loss_B * batch.weight).sum(), (batch.weight * (codes_B >= 0)).sum())
 
     def evaluate(self, network: Any, dataset: Dataset, seed: int = 0, reference: Dataset | None = None) -> Evaluation:
