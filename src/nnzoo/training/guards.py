@@ -21,12 +21,13 @@ class Guard(ABC):
     reads_every = 1
 
     @abstractmethod
-    def mean(self, total: Tensor, weight: Tensor | float) -> Tensor:
-        """The mean loss, to go down from; a batch without a single known target has weight 0 and gives no gradient."""
+    def share(self, total: Tensor, weight: Tensor | float) -> Tensor:
+        """The gradient of the mean loss by its sum: 1 / weight. A batch without a single known target has weight 0 and a sum
+        of 0, which gives no gradient."""
 
     @abstractmethod
-    def passes(self, step: int, move: int, figure: Tensor) -> bool:
-        """Look at a figure (0-dim) that is not finite if a move went wrong; False if the update must not happen."""
+    def passes(self, step: int, move: int, figure: Tensor, gradients: list[Tensor]) -> bool:
+        """Look at a figure (0-dim) and gradients that are not finite if a move went wrong; False if nothing may be updated."""
 
     @abstractmethod
     def undo(self, changed: Sequence[tuple[Tensor, Tensor]]) -> None:
@@ -60,11 +61,11 @@ class HostGuard(Guard):
         self.loss = self.weight = 0.0
         self.bad: tuple[int, int] | None = None
 
-    def mean(self, total: Tensor, weight: Tensor | float) -> Tensor:
-        return total / (float(weight) or 1.0)
+    def share(self, total: Tensor, weight: Tensor | float) -> Tensor:
+        return torch.full_like(total, 1 / (float(weight) or 1.0))
 
-    def passes(self, step: int, move: int, figure: Tensor) -> bool:
-        if self.bad is None and not math.isfinite(figure.item()):
+    def passes(self, step: int, move: int, figure: Tensor, gradients: list[Tensor]) -> bool:
+        if self.bad is None and not (math.isfinite(figure.item()) and found_in(gradients).item() == 0):
             self.bad = (step, move)
         return self.bad is None
 
@@ -97,12 +98,12 @@ class DeviceGuard(Guard):
         self.weight = torch.zeros((), device=device, dtype=torch.float32)
         self.reads_every, self.moves = reads_every, moves
 
-    def mean(self, total: Tensor, weight: Tensor | float) -> Tensor:
-        return total / (weight + (weight == 0) if isinstance(weight, Tensor) else weight or 1.0)
+    def share(self, total: Tensor, weight: Tensor | float) -> Tensor:
+        return torch.ones_like(total) / (weight + (weight == 0) if isinstance(weight, Tensor) else weight or 1.0)
 
-    def passes(self, step: int, move: int, figure: Tensor) -> bool:
+    def passes(self, step: int, move: int, figure: Tensor, gradients: list[Tensor]) -> bool:
         assert self.flag is not None
-        bad_now = ~torch.isfinite(figure)
+        bad_now = ~torch.isfinite(figure) | (found_in(gradients) > 0)
         self.where = torch.where((self.flag == 0) & bad_now, step * self.moves + move, self.where)
         self.flag = torch.maximum(self.flag, bad_now.float())
         return True
@@ -131,6 +132,15 @@ class DeviceGuard(Guard):
 def guard_for(device: torch.device, reads_every: int, moves: int) -> Guard:
     """The guard that costs least on this device."""
     return HostGuard() if reads_every == 1 else DeviceGuard(device, reads_every, moves)
+
+
+def found_in(gradients: list[Tensor]) -> Tensor:
+    """1.0 (0-dim) if a gradient holds NaN or infinity, else 0.0: one pass, as under loss scaling with a scale of one."""
+    if not gradients:
+        return torch.zeros(())
+    found, one = torch.zeros((), device=gradients[0].device), torch.ones((), device=gradients[0].device)
+    torch._amp_foreach_non_finite_check_and_unscale_(gradients, found, one)
+    return found
 
 
 def norm_of(tensors: list[Tensor]) -> Tensor:

@@ -73,17 +73,16 @@ class Stepper:
         if len(batches) == 1:
             with self.autocast:
                 total, weight, metrics = move.loss(batches[0], clock)
-            self.guard.mean(total, weight).backward(inputs=wanted)
+            total.backward(self.guard.share(total, weight), inputs=wanted)
             total = total.detach()
         else:
             total, weight, metrics = self._accumulate(move, parameters, batches, clock)
         with torch.no_grad():
             gradients = [p.grad for p in parameters if p.grad is not None]
-            norm = norm_of(gradients)
             optimiser = self.optimisers[key_of(move)]
-            if self.guard.passes(clock.step, k, total + norm):
+            if self.guard.passes(clock.step, k, total, gradients):
                 if move.clip is not None:
-                    torch._foreach_mul_(gradients, (move.clip / (norm + 1e-6)).clamp(max=1.0))
+                    torch._foreach_mul_(gradients, (move.clip / (norm_of(gradients) + 1e-6)).clamp(max=1.0))
                 optimiser.step(clock.step, self.guard.flag)
             else:
                 optimiser.drop()
@@ -115,7 +114,7 @@ class Stepper:
                     self.metrics = {**self.metrics, **done.metrics}
             after = self._learned()
             if after:
-                self.guard.passes(clock.step, k, norm_of(list(after.values())))
+                self.guard.passes(clock.step, k, norm_of(list(after.values())), [])
             self.guard.undo([(now, before[n]) for n, now in after.items() if n in before and before[n].shape == now.shape])
 
     def _learned(self) -> dict[str, Tensor]:
