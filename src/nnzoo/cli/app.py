@@ -5,7 +5,6 @@ Everything heavy is imported inside the commands, so that `nnzoo --help` answers
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,8 +13,9 @@ import typer
 
 from nnzoo import __version__
 from nnzoo.cli import options as o
+from nnzoo.cli.compare import compare
 from nnzoo.cli.output import print_json, told, working
-from nnzoo.cli.values import read_names, read_settings, read_settings_by_kind
+from nnzoo.cli.train import train
 
 app = typer.Typer(
     help="Every kind of neural network in one library: train it on your data, compare it fairly, use what it learned.",
@@ -86,135 +86,8 @@ def data(
     show.understood(found)
 
 
-@app.command()
-@told
-def train(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="A name that `nnzoo kinds` lists, or the path of a file.")],
-    data: o.Data,
-    task: o.Task = None,
-    target: o.Target = [],
-    valid: o.Valid = None,
-    test: o.Test = None,
-    split: o.Split = "random",
-    weight: o.Weight = None,
-    metric: o.Metric = None,
-    settings: Annotated[
-        list[str], typer.Option("--set", metavar="FIELD=VALUE", help="A setting of the kind.", show_default=False)
-    ] = [],
-    budget: Annotated[
-        str | None, typer.Option("--budget", metavar="B", help="60s, 5m, 20epochs or 1000steps; else as long as the kind says.")
-    ] = None,
-    seed: o.Seed = 0,
-    device: o.Device = "auto",
-    precision: o.Precision = "float32",
-    accumulate: o.Accumulate = 1,
-    patience: o.Patience = None,
-    compile: o.Compile = False,
-    from_run: Annotated[str | None, typer.Option("--from", metavar="RUN", help="Start from this run's weights.")] = None,
-    out: Annotated[str | None, typer.Option("--out", metavar="RUN", help="The folder for the run; else one under runs/.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted run at --out.")] = False,
-    json: o.Json = False,
-) -> None:
-    """Train KIND on DATA, save the run, score it on the untouched test part."""
-    from nnzoo.cli.progress import Watch
-
-    config = read_settings(settings)
-    with working(), Watch() as watch:
-        from nnzoo.zoo.fitting import train as fit
-
-        trained = fit(
-            kind,
-            data,
-            task=task,
-            target=target,
-            valid=valid,
-            test=test,
-            split=split,
-            weight=weight,
-            metric=metric,
-            config=config,
-            budget=budget,
-            seed=seed,
-            device=device,
-            precision=precision,
-            accumulate=accumulate,
-            patience=patience,
-            compile=compile,
-            from_run=from_run,
-            out=out,
-            resume=resume,
-            listen=(watch,),
-        )
-    if json:
-        return print_json(trained)
-    from nnzoo.cli import show
-
-    show.trained(trained)
-
-
-@app.command()
-@told
-def compare(
-    data: o.Data,
-    task: o.Task = None,
-    target: o.Target = [],
-    valid: o.Valid = None,
-    test: o.Test = None,
-    split: o.Split = "random",
-    weight: o.Weight = None,
-    metric: o.Metric = None,
-    kinds: Annotated[str | None, typer.Option("--kinds", metavar="A,B", help="Kinds to compare; else all that can.")] = None,
-    settings: Annotated[
-        list[str], typer.Option("--set", metavar="KIND.FIELD=VALUE", help="A setting of one of the kinds.", show_default=False)
-    ] = [],
-    budget: Annotated[str, typer.Option("--budget", metavar="B", help="Time for the whole comparison, shared equally.")] = "60s",
-    per_run: Annotated[str | None, typer.Option("--per-run", metavar="B", help="Budget of each run instead.")] = None,
-    seeds: Annotated[int, typer.Option("--seeds", metavar="N", help="How often each kind is trained.")] = 3,
-    seed: o.Seed = 0,
-    device: o.Device = "auto",
-    precision: o.Precision = "float32",
-    accumulate: o.Accumulate = 1,
-    patience: o.Patience = None,
-    compile: o.Compile = False,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The report (HTML); else one under reports/.")] = None,
-    json: o.Json = False,
-) -> None:
-    """Compare kinds of network and plain baselines on DATA: a table, a verdict and a report."""
-    config, named = read_settings_by_kind(settings), read_names(kinds)
-    with working():
-        from nnzoo.cli.race_progress import RaceWatch
-        from nnzoo.comparing.race import compare as race
-
-        with RaceWatch() as watch:
-            comparison = race(
-                data,
-                task=task,
-                target=target,
-                valid=valid,
-                test=test,
-                split=split,
-                weight=weight,
-                metric=metric,
-                kinds=named,
-                config=config,
-                budget=budget,
-                per_run=per_run,
-                seeds=seeds,
-                seed=seed,
-                device=device,
-                precision=precision,
-                accumulate=accumulate,
-                patience=patience,
-                compile=compile,
-                out=out or _free("reports", data, ".html"),
-                listen=(watch,),
-                command=shlex.join(["nnzoo", *sys.argv[1:]]),
-            )
-    if json:
-        return print_json(comparison)
-    from nnzoo.cli import show
-
-    show.comparison(comparison)
+app.command()(train)
+app.command()(compare)
 
 
 @app.command()
@@ -366,14 +239,3 @@ def _load(run: Path, device: str, own: Path | None) -> Any:
     from nnzoo.zoo.loaded import load
 
     return load(run, {} if own is None else {own.stem: str(own)}, device)
-
-
-def _free(folder: str, data: str, ending: str) -> Path:
-    """A file name of its own for a report on these data."""
-    stem = "".join(
-        c if c.isalnum() or c in ".-_" else "-" for c in (Path(data).stem if "/" in data and Path(data).exists() else data)
-    )
-    number = 1
-    while (path := Path(folder) / f"{stem}-{number}{ending}").exists():
-        number += 1
-    return path
