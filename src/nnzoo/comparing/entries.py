@@ -14,7 +14,8 @@ from nnzoo.core.task import Evaluation
 class Entry:
     """One entrant. Score fields are None, and `error` a sentence, where it failed.
 
-    `scores` has one number a seed; `train_seconds` is the mean over seeds; latencies are of one sample and of 256 together.
+    `scores` has one number a seed, `validation` the same of the validation part (empty where there is none): by these the best is
+    chosen, by `scores` it is confirmed. `train_seconds` is the mean over seeds; latencies are of one sample and of 256 together.
     `fits` is how often it was really trained: a baseline without chance is fitted once for all seeds. `note` says what was bounded.
     """
 
@@ -24,6 +25,7 @@ class Entry:
     low: float | None = None
     high: float | None = None
     scores: list[float] = field(default_factory=list)
+    validation: list[float] = field(default_factory=list)
     train_seconds: float | None = None
     latency_ms_1: float | None = None
     latency_ms_256: float | None = None
@@ -46,6 +48,7 @@ class Entry:
             "low",
             "high",
             "scores",
+            "validation",
             "train_seconds",
             "latency_ms_1",
             "latency_ms_256",
