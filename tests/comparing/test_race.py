@@ -103,15 +103,32 @@ def test_the_test_part_is_scored_once_for_each_trained_entrant(monkeypatch):
     evaluate = TabularClassification.evaluate
 
     def counted(self, network, dataset, **options):
-        asked.append((type(network).__name__, len(dataset)))
+        asked.append((type(network).__name__, dataset.index.tolist()))
         return evaluate(self, network, dataset, **options)
 
     monkeypatch.setattr(TabularClassification, "evaluate", counted)
     found = race()
-    size = len(found.prepared.parts.test)
-    networks = [who for who, _ in asked if who in ("Linear", "Guesser")]
-    assert sorted(networks) == ["Guesser"] * 2 + ["Linear"] * 2 and len(asked) == 4 + 3
-    assert {n for _, n in asked} == {size}
+    test, valid = (part.index.tolist() for part in (found.prepared.parts.test, found.prepared.parts.valid))
+    for part in (test, valid):
+        scored = [who for who, rows in asked if rows == part]
+        assert sorted(who for who in scored if who in ("Linear", "Guesser")) == ["Guesser"] * 2 + ["Linear"] * 2
+        assert len(scored) == 4 + 3
+    assert len(asked) == 2 * (4 + 3)
+
+
+def test_an_entry_keeps_its_validation_scores(result):
+    valid, judge = result.prepared.parts.valid, result.prepared.task
+    linear = result.entry("linear")
+    assert linear.validation[0] == judge.evaluate(linear.trained, valid).score
+    assert all(len(e.validation) == (0 if e.error else 2) for e in result.entries)
+    assert linear.to_json()["validation"] == linear.validation
+
+
+def test_without_a_validation_part_there_are_no_validation_scores(monkeypatch):
+    monkeypatch.setattr("nnzoo.data.splits.VALID", 0.0)
+    found = race(kinds=[Guesser])
+    assert found.prepared.parts.valid is None
+    assert all(e.validation == [] and not e.error for e in found.entries)
 
 
 def test_every_kind_gets_the_same_share_of_the_time():

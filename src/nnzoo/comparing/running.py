@@ -93,6 +93,7 @@ class Race:
             return False
         entry.scores.append(entry.scores[-1])
         entry.evaluations.append(entry.evaluations[-1])
+        entry.validation += entry.validation[-1:]
         return True
 
     def _network(self, entry: Entry, kind: type[Network], config: Any, parts: Parts, seed: int) -> None:
@@ -106,6 +107,7 @@ class Race:
         assert parts.test is not None
         evaluation = self.judge.evaluate(outcome.network, parts.test, seed=seed, reference=parts.train)
         self._enter(entry, evaluation, seconds)
+        entry.validation += self._chooses(outcome.network, parts, seed)
         entry.stopped.append(outcome.stopped)
         entry.histories.append(outcome.history)
         if entry.trained is None:
@@ -121,6 +123,7 @@ class Race:
             self._start(entry, self.seeds[0])
             with self._own_failure(entry, self.seeds[0]):
                 self._baseline(entry, kind)
+            self._settle(entry)
         return entries
 
     def _baseline(self, entry: Entry, kind: type[Baseline]) -> None:
@@ -132,8 +135,10 @@ class Race:
         made = hasattr(baseline, "sample")
         for seed in self.seeds if made else self.seeds[:1]:
             self._enter(entry, self.judge.evaluate(baseline, self.test, seed=seed, reference=parts.train), seconds)
+            entry.validation += self._chooses(baseline, parts, seed)
         if not made:  # one fit stands for all seeds
             entry.scores, entry.evaluations = entry.scores * len(self.seeds), entry.evaluations * len(self.seeds)
+            entry.validation = entry.validation * len(self.seeds)
         entry.train_seconds, entry.fits, entry.note = seconds, 1, baseline.note
         entry.trained, entry.parameters = baseline, baseline.parameters
         self._measure(entry, self.test)
@@ -147,9 +152,17 @@ class Race:
         entry.train_seconds = (entry.train_seconds or 0.0) + seconds
         entry.fits += 1
 
+    def _chooses(self, entrant: Any, parts: Parts, seed: int) -> list[float]:
+        """The score on the validation part, by which entrants are chosen; none where there is no such part."""
+        if parts.valid is None or not len(parts.valid):
+            return []
+        return [self.judge.evaluate(entrant, parts.valid, seed=seed, reference=parts.train).score]
+
     def _settle(self, entry: Entry) -> None:
+        if not np.isfinite(entry.validation).all():
+            entry.validation = []
         if entry.error:
-            entry.scores, entry.evaluations, entry.train_seconds = [], [], None
+            entry.scores, entry.validation, entry.evaluations, entry.train_seconds = [], [], [], None
         elif entry.train_seconds is not None:
             entry.train_seconds /= entry.fits
 
