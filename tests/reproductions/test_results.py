@@ -71,12 +71,22 @@ def test_a_result_holds_every_field_and_is_written_as_soon_as_it_is_there(tmp_pa
     assert results[1]["spread"] is None and results[1]["more"] == {"also": [2.0]} and results[1]["seeds"] == [3]
 
 
+def test_a_digest_is_of_what_can_change_a_result():
+    source = (digests.ROOT / "networks/feedforward/mlp.py").read_text()
+    same = source.replace("    card = Card(", "    # a remark\n\n    card = Card(").replace('idea="Stacked', 'idea="Piled')
+    same = same.replace("from itertools import pairwise", "from itertools import chain, pairwise").replace('"""Fully', '"""Densely')
+    assert same.count("remark") == same.count("Piled") == same.count("chain") == same.count("Densely") == 1
+    assert digests.digest(same) == digests.digest(source)
+    assert digests.digest(source.replace("lr: float = Field(1e-3", "lr: float = Field(2e-3")) != digests.digest(source)
+    assert digests.digest(source.replace("h_BD = layer(h_BD)", "h_BD = h_BD + layer(h_BD)")) != digests.digest(source)
+
+
 def test_digests_follow_the_file_and_its_blocks(tmp_path: Path, monkeypatch):
     before = digests.code_digests("mlp")
     assert set(before) >= {"networks/feedforward/mlp.py", "blocks/heads.py", "blocks/stems.py"}
     assert not any("tasks" in name or "training" in name for name in before)
     changed = tmp_path / "mlp.py"
-    changed.write_text(files()["mlp"].read_text() + "\n# another line\n")
+    changed.write_text(files()["mlp"].read_text() + "\nANOTHER = 1\n")
     monkeypatch.setattr(digests, "ROOT", tmp_path)
     monkeypatch.setattr(digests, "files", lambda: {"mlp": changed})
     assert digests.code_digests("mlp")["mlp.py"] != before["networks/feedforward/mlp.py"]
