@@ -15,12 +15,17 @@ from nnzoo.core.dataset import Batch
 from nnzoo.core.errors import ConfigError, Unsuitable
 from nnzoo.core.fields import Spec
 from nnzoo.core.learning import Clock, Descend, Loss, Solve, Stage
+from nnzoo.core.search import Space
 from nnzoo.core.task import Task
 
 
 class NetworkConfig(BaseModel):
-    """Base of a kind's constants: frozen, typed, validated, JSON both ways. Fields are named as in the paper."""
+    """Base of a kind's constants: frozen, typed, validated, JSON both ways. Fields are named as in the paper.
 
+    `search` says where good values are looked for when a kind is tuned, by field; what it leaves out is never searched over.
+    """
+
+    search: ClassVar[Space] = {}
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     @model_validator(mode="before")

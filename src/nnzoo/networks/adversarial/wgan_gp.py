@@ -13,7 +13,7 @@ Shapes: B batch, Z noise, D features of a data point.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -28,6 +28,7 @@ from nnzoo.core.feeds import shuffled
 from nnzoo.core.fields import Spec, Table
 from nnzoo.core.learning import Adam, Clock, Descend, Loss, Schedule, Stage
 from nnzoo.core.network import Can, Card, Network, NetworkConfig, No
+from nnzoo.core.search import Integers, LogIntegers, LogUniform, Space
 from nnzoo.core.task import Task
 
 
@@ -42,6 +43,13 @@ class Config(NetworkConfig):
     lr: float = Field(2e-3, gt=0)
     batch: int = Field(256, ge=1)
     epochs: int = Field(450, ge=1)
+    search: ClassVar[Space] = {
+        "noise": LogIntegers(2, 32),
+        "width": LogIntegers(32, 512),
+        "depth": Integers(2, 4),
+        "penalty": LogUniform(0.03, 10),
+        "lr": LogUniform(2e-4, 1e-2),
+    }
 
 
 class WGANGP(Network):

@@ -16,7 +16,7 @@ Shapes: B batch, C channels, H W height and width, D width of the fully connecte
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, field_validator
@@ -30,6 +30,7 @@ from nnzoo.core.feeds import shuffled
 from nnzoo.core.fields import Classes, Image, Spec, Values
 from nnzoo.core.learning import AdamW, Descend, Schedule, Stage
 from nnzoo.core.network import Can, Card, Network, NetworkConfig, No
+from nnzoo.core.search import Choice, LogIntegers, LogUniform, Space, Uniform
 from nnzoo.core.task import Task
 
 POOLING = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
@@ -53,6 +54,13 @@ class Config(NetworkConfig):
     weight_decay: float = Field(1e-2, ge=0)
     batch: int = Field(128, ge=1)
     epochs: int = Field(30, ge=1)
+    search: ClassVar[Space] = {
+        "channels": Choice(((16, 32), (32, 64), (64, 128), (32, 64, 128))),
+        "hidden": LogIntegers(32, 512),
+        "dropout": Uniform(0, 0.5),
+        "lr": LogUniform(3e-4, 2e-2),
+        "weight_decay": LogUniform(1e-4, 1e-1),
+    }
 
     @field_validator("kernel")
     @classmethod

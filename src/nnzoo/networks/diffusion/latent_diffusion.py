@@ -16,7 +16,7 @@ Shapes: B batch, D numbers of a data point, Z numbers of a code, T steps of nois
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -34,6 +34,7 @@ from nnzoo.core.feeds import encoded, shuffled
 from nnzoo.core.fields import Spec, Table
 from nnzoo.core.learning import Adam, Clock, Descend, Done, Loss, Schedule, Solve, Stage
 from nnzoo.core.network import Can, Card, Network, NetworkConfig, No
+from nnzoo.core.search import Choice, Integers, LogIntegers, LogUniform, Space
 from nnzoo.core.task import Task
 
 
@@ -54,6 +55,13 @@ class Config(NetworkConfig):
     batch: int = Field(256, ge=1)
     codec_epochs: int = Field(40, ge=1)
     epochs: int = Field(200, ge=1)
+    search: ClassVar[Space] = {
+        "latent": LogIntegers(1, 16),
+        "width": Choice((64, 128, 256)),
+        "depth": Integers(2, 4),
+        "codec_lr": LogUniform(5e-4, 1e-2),
+        "lr": LogUniform(1e-3, 2e-2),
+    }
 
 
 class Codec(nn.Module):

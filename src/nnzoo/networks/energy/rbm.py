@@ -19,7 +19,7 @@ Pictures in 0..1 are taken as probabilities of ones. Shapes: B rows, V visible, 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -33,6 +33,7 @@ from nnzoo.core.feeds import shuffled
 from nnzoo.core.fields import Image, Spec
 from nnzoo.core.learning import Clock, Done, Solve, Stage
 from nnzoo.core.network import Can, Card, Network, NetworkConfig, No
+from nnzoo.core.search import LogIntegers, LogUniform, Space
 from nnzoo.core.task import Task
 
 PICTURES_AT_ONCE = 64  # for all bits of each
@@ -49,6 +50,11 @@ class Config(NetworkConfig):
     batch: int = Field(20, ge=1)
     epochs: int = Field(15, ge=1)
     sampling: int = Field(200, ge=1)  # Gibbs steps from noise to a sample
+    search: ClassVar[Space] = {
+        "hidden": LogIntegers(50, 1000),
+        "steps": LogIntegers(1, 30),
+        "lr": LogUniform(2e-3, 0.1),
+    }
 
 
 class RBM(Network):

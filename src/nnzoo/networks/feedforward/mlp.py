@@ -11,7 +11,7 @@ Shapes: B batch, D features of a layer.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -24,6 +24,7 @@ from nnzoo.core.feeds import shuffled
 from nnzoo.core.fields import Classes, Image, Spec, Table, Values
 from nnzoo.core.learning import AdamW, Descend, Schedule, Stage
 from nnzoo.core.network import Can, Card, Network, NetworkConfig, No
+from nnzoo.core.search import Choice, LogUniform, Space, Uniform
 from nnzoo.core.task import Task
 
 NONLINEARITIES = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "gelu": nn.GELU}
@@ -39,6 +40,12 @@ class Config(NetworkConfig):
     weight_decay: float = Field(1e-2, ge=0)
     batch: int = Field(128, ge=1)
     epochs: int = Field(60, ge=1)
+    search: ClassVar[Space] = {
+        "hidden": Choice(((64,), (256,), (256, 128), (512, 256), (256, 256, 256))),
+        "dropout": Uniform(0, 0.5),
+        "lr": LogUniform(1e-4, 1e-2),
+        "weight_decay": LogUniform(1e-4, 1e-1),
+    }
 
 
 class MLP(Network):

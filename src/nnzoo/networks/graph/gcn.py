@@ -12,7 +12,7 @@ Shapes: N nodes of the graph, E directed edges (M with self-loops), B nodes aske
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
@@ -26,6 +26,7 @@ from nnzoo.core.feeds import whole
 from nnzoo.core.fields import Classes, Graph, GraphValue, Spec
 from nnzoo.core.learning import Adam, Clock, Descend, Loss, Stage
 from nnzoo.core.network import Can, Card, Network, NetworkConfig, No
+from nnzoo.core.search import Integers, LogIntegers, LogUniform, Space, Uniform
 from nnzoo.core.task import Task
 
 
@@ -38,6 +39,13 @@ class Config(NetworkConfig):
     lr: float = Field(0.01, gt=0)
     weight_decay: float = Field(5e-4, ge=0)  # lambda, on the first layer
     epochs: int = Field(200, ge=1)
+    search: ClassVar[Space] = {
+        "hidden": LogIntegers(8, 128),
+        "layers": Integers(1, 3),
+        "dropout": Uniform(0, 0.8),
+        "lr": LogUniform(1e-3, 0.1),
+        "weight_decay": LogUniform(1e-5, 1e-2),
+    }
 
 
 class GraphConvolution(nn.Module):

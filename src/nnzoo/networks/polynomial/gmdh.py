@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from pydantic import Field
@@ -37,6 +37,7 @@ from nnzoo.core.errors import DataError, NnzooError
 from nnzoo.core.fields import Classes, Image, Spec, Table, Values
 from nnzoo.core.learning import Clock, Done, Solve, Stage
 from nnzoo.core.network import Can, Card, Network, NetworkConfig, No
+from nnzoo.core.search import LogIntegers, LogUniform, Space, Uniform
 from nnzoo.core.seeds import generator
 from nnzoo.core.task import Task
 
@@ -58,6 +59,12 @@ class Config(NetworkConfig):
     improvement: float = Field(1e-2, ge=0)  # relative, that one more layer must bring
     ridge: float = Field(3e-3, ge=0)  # r, relative to each term's mean square
     beyond: float = Field(0.25, ge=0)  # of the range of the target
+    search: ClassVar[Space] = {
+        "width": LogIntegers(20, 200),
+        "improvement": LogUniform(1e-3, 0.1),
+        "ridge": LogUniform(1e-4, 0.1),
+        "beyond": Uniform(0, 1),
+    }
 
 
 class Moments(NamedTuple):

@@ -17,7 +17,7 @@ Shapes: B batch, T time, D width of what is read, H hidden, L layers, V vocabula
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from pydantic import Field
@@ -32,6 +32,7 @@ from nnzoo.core.feeds import Feed, shuffled, windows
 from nnzoo.core.fields import Classes, Image, Sequences, Spec, Tokens, Values
 from nnzoo.core.learning import AdamW, Clock, Descend, Loss, Schedule, Stage
 from nnzoo.core.network import Can, Card, Network, NetworkConfig, No
+from nnzoo.core.search import Integers, LogIntegers, LogUniform, Space, Uniform
 from nnzoo.core.task import Task
 
 
@@ -48,6 +49,12 @@ class Config(NetworkConfig):
     batch: int = Field(50, ge=1)
     window: int = Field(50, ge=1)
     epochs: int = Field(15, ge=1)
+    search: ClassVar[Space] = {
+        "hidden": LogIntegers(32, 512),
+        "layers": Integers(1, 3),
+        "dropout": Uniform(0, 0.5),
+        "lr": LogUniform(5e-4, 2e-2),
+    }
 
 
 class State(NamedTuple):
