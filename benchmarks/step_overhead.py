@@ -83,10 +83,9 @@ def bare(kind: str, data: Dataset) -> tuple[float, torch.Tensor]:
     )
     image: Image = data.spec.inputs["image"]
     pixels, codes = data.columns["image"]["pixels"], data.columns["label"]["codes"]
-    index = data.index
     order = shuffled(BATCH).open(data, network, 3, 0)
     order.at(0)
-    rows = order.order if index is None else index[order.order]
+    rows = order.rows_N
     network.train()
     steps = STEPS[kind]
     scale, shift = 1 / (255 * image.std[0]), image.mean[0] / image.std[0]

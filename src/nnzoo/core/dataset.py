@@ -60,6 +60,8 @@ class Dataset:
         name = next(iter(columns))
         self.total = spec.field(name).rows(self.columns[name])
         self.index = index
+        self.inputs = [(name, field) for name, field in spec.inputs.items() if name in self.columns]
+        self.outputs = [(name, field) for name, field in spec.outputs.items() if name in self.columns]
 
     def __len__(self) -> int:
         return self.total if self.index is None else len(self.index)
@@ -89,20 +91,21 @@ class Dataset:
 
     def take(self, indices: Tensor) -> Batch:
         """The batch of the rows at `indices` (B, long)."""
-        home = self.device if self.resident else torch.device("cpu")
-        rows = indices.to(home)
-        if self.index is not None:
-            rows = self.index.index_select(0, rows)
+        return self.fetch(self.stored_rows(indices))
 
-        def value(name: str) -> Any:
-            return self.spec.field(name).take(self.columns[name], rows)
+    def stored_rows(self, indices: Tensor) -> Tensor:
+        """Where the rows at `indices` of this view stand in storage."""
+        rows = indices.to(self.device if self.resident else "cpu")
+        return rows if self.index is None else self.index.index_select(0, rows)
 
+    def fetch(self, rows: Tensor) -> Batch:
+        """The batch of stored rows (B, long)."""
         batch = Batch(
-            inputs={name: value(name) for name in self.spec.inputs if name in self.columns},
-            outputs={name: value(name) for name in self.spec.outputs if name in self.columns},
+            inputs={name: field.take(self.columns[name], rows) for name, field in self.inputs},
+            outputs={name: field.take(self.columns[name], rows) for name, field in self.outputs},
             size=len(rows),
             weight=None if self.weight is None else self.weight[rows],
-            extra={k: v[rows] for k, v in self.extra.items()},
+            extra={k: v[rows] for k, v in self.extra.items()} if self.extra else {},
         )
         return batch if self.resident else move_batch(batch, self.device)
 

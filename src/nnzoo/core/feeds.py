@@ -54,14 +54,14 @@ class _Rows(Stream):
         self.dataset, self.rows, self.seed, self.augment = dataset, min(batch, len(dataset)), seed, augment
         self.length = -(-len(dataset) // batch)
         self.batch, self.epoch, self.random = batch, -1, augment is not None
-        self.order = torch.arange(len(dataset), device=dataset.device)
+        self.rows_N = dataset.stored_rows(torch.arange(len(dataset)))
 
     def at(self, drawn: int) -> Batch:
         epoch, k = divmod(drawn, self.length)
         if self.seed is not None and epoch != self.epoch:
-            order = torch.randperm(len(self.dataset), generator=generator(*self.seed, epoch))
-            self.order, self.epoch = order.to(self.dataset.device), epoch
-        batch = self.dataset.take(self.order[k * self.batch : (k + 1) * self.batch])
+            order_N = torch.randperm(len(self.dataset), generator=generator(*self.seed, epoch))
+            self.rows_N, self.epoch = self.dataset.stored_rows(order_N), epoch
+        batch = self.dataset.fetch(self.rows_N[k * self.batch : (k + 1) * self.batch])
         return self.augment(batch) if self.augment else batch
 
 
