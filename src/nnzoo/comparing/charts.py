@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+
+from nnzoo.comparing.labels import clipped, text_width
 
 COLOURS = ("#4269d0", "#e0a106", "#e8604c", "#3ca951", "#a463f2", "#2ba7a0", "#f06fa4", "#7a9be8", "#9c6b4e", "#8c9196")
 
@@ -28,11 +30,15 @@ class Scale:
         return round(self.start + share * (self.end - self.start), 2)
 
     def ticks(self, about: int = 5) -> list[float]:
-        """Round numbers within the scale."""
+        """Round numbers within the scale; of a logarithmic one 1, 2 and 5 times powers of ten, or as many powers as have room."""
         if self.log:
             first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
             found = [m * 10.0**p for p in range(first, last + 1) for m in (1, 2, 5) if self.low <= m * 10.0**p <= self.high]
-            return found if len(found) <= about + 3 else [v for v in found if math.log10(v) == round(math.log10(v))]
+            powers = [v for v in found if math.isclose(math.log10(v), round(math.log10(v)), abs_tol=1e-9)]
+            if len(found) > about + 3:
+                return powers[:: -(-len(powers) // (about + 3))]
+            if len(found) > 1:
+                return found
         if self.high == self.low:
             return [self.low]
         rough = (self.high - self.low) / about
@@ -43,6 +49,8 @@ class Scale:
 
 def number(value: float) -> str:
     """A tick's number, short."""
+    if abs(value) >= 1e6 or 0 < abs(value) < 1e-4:
+        return f"{value:.3g}".replace("e+0", "e").replace("e+", "e").replace("e-0", "e-")
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
@@ -100,7 +108,7 @@ def curves(lines: Sequence[Line], x_name: str, y_name: str, title: str, width: i
         if len(line.points) == 1:
             (x, y), *_ = line.points
             drawn.append(f'<circle cx="{x_scale(x)}" cy="{y_scale(y)}" r="3" fill="{line.colour}"/>')
-    return _framed("".join(drawn), x_scale, y_scale, x_name, y_name, title, width, height)
+    return framed("".join(drawn), x_scale, y_scale, x_name, y_name, title, width, height)
 
 
 def scatter(
@@ -126,22 +134,91 @@ def scatter(
     marks = "".join(f'<circle cx="{x_scale(x)}" cy="{y_scale(y)}" r="2.4"/>' for x, y in inside)
     line = f'<path class="guide" d="M{x_scale(low_x)} {y_scale(low_x)}L{x_scale(high_x)} {y_scale(high_x)}"/>' if diagonal else ""
     drawn = f'{line}<g fill="{colour}" opacity=".55">{marks}</g>'
-    return _framed(drawn, x_scale, y_scale, x_name, y_name, title, width, height)
+    return framed(drawn, x_scale, y_scale, x_name, y_name, title, width, height)
 
 
-def _framed(drawn: str, x: Scale, y: Scale, x_name: str, y_name: str, title: str, width: int, height: int) -> str:
-    """Grid, numbers and names around what was drawn."""
-    parts = [f'<svg class="chart" viewBox="0 0 {width} {height}" role="img"><title>{escape(title)}</title>']
+def histogram(counts: Sequence[float], edges: Sequence[float], x_name: str, y_name: str, title: str, colour: str) -> str:
+    """Bars of `counts` between `edges` (one more), with a line at zero where the range holds it."""
+    width, height = 400, 300
+    x_scale, y_scale = Scale(edges[0], edges[-1], 56, width - 14), Scale(0.0, max(*counts, 1.0) * 1.05, height - 40, 12)
+    bars = "".join(
+        f'<rect x="{x_scale(a)}" y="{y_scale(count)}" width="{max(0.3, x_scale(b) - x_scale(a) - 0.6):.2f}" '
+        f'height="{y_scale.start - y_scale(count):.2f}"/>'
+        for count, a, b in zip(counts, edges, edges[1:])
+        if count
+    )
+    zero = f'<path class="guide" d="M{x_scale(0)} {y_scale.start}V{y_scale.end}"/>' if edges[0] < 0 < edges[-1] else ""
+    return framed(f'<g fill="{colour}" opacity=".7">{bars}</g>{zero}', x_scale, y_scale, x_name, y_name, title, width, height)
+
+
+def reliability(
+    confidence: Sequence[float], right: Sequence[float], low: Sequence[float], high: Sequence[float], title: str, colour: str
+) -> str:
+    """Shares of right answers against confidence, a dot a bin, joined; whiskers from `low` to `high` say where each dot would fall
+    if confidence came true. Both axes have the same range."""
+    width, height = 300, 286
+    least = math.floor(min(0.95, *confidence, *right, *low) * 20 - 1e-9) / 20
+    x_scale, y_scale = Scale(max(0.0, least), 1.0, 44, width - 12), Scale(max(0.0, least), 1.0, height - 40, 12)
+    places = [(x_scale(x), y_scale(y)) for x, y in zip(confidence, right)]
+    chance = "".join(
+        f'<path d="M{x} {y_scale(a)}V{y_scale(b)}M{x - 3:.2f} {y_scale(a)}h6M{x - 3:.2f} {y_scale(b)}h6"/>'
+        for (x, _), a, b in zip(places, low, high)
+    )
+    line = "".join(f"{'M' if i == 0 else 'L'}{x} {y}" for i, (x, y) in enumerate(places))
+    dots = "".join(f'<circle cx="{x}" cy="{y}" r="3.6"/>' for x, y in places)
+    drawn = (
+        f'<path class="guide" d="M{x_scale.start} {y_scale.start}L{x_scale.end} {y_scale.end}"/>'
+        f'<g class="chance">{chance}</g><path d="{line}" fill="none" stroke="{colour}" stroke-width="1.6"/>'
+        f'<g fill="{colour}">{dots}</g>'
+    )
+    return framed(drawn, x_scale, y_scale, "confidence", "right answers", title, width, height, percent, percent)
+
+
+def percent(share: float) -> str:
+    """A share as a tick in per cent."""
+    return f"{100 * share:.4g} %"
+
+
+Form = Callable[[float], str]
+
+
+def framed(
+    drawn: str,
+    x: Scale,
+    y: Scale,
+    x_name: str,
+    y_name: str,
+    title: str,
+    width: int,
+    height: int,
+    x_form: Form = number,
+    y_form: Form = number,
+) -> str:
+    """Grid, numbers and names around what was drawn. `x_form` and `y_form` write the numbers."""
+    large = " large" if width > 500 else ""
+    parts = [f'<svg class="chart{large}" viewBox="0 0 {width} {height}" role="img"><title>{escape(title)}</title>']
     for tick in y.ticks():
         parts.append(f'<line class="grid" x1="{x.start}" x2="{x.end}" y1="{y(tick)}" y2="{y(tick)}"/>')
-        parts.append(f'<text x="{x.start - 6}" y="{y(tick) + 3.5:.2f}" text-anchor="end">{number(tick)}</text>')
-    for tick in x.ticks(6):
+        parts.append(f'<text x="{x.start - 6}" y="{y(tick) + 3.5:.2f}" text-anchor="end">{y_form(tick)}</text>')
+    for tick, text in _apart(x, x_form):
         parts.append(f'<line class="grid" x1="{x(tick)}" x2="{x(tick)}" y1="{y.start}" y2="{y.start + 4}"/>')
-        parts.append(f'<text x="{x(tick)}" y="{y.start + 16}" text-anchor="middle">{number(tick)}</text>')
+        parts.append(f'<text x="{x(tick)}" y="{y.start + 16}" text-anchor="middle">{text}</text>')
     parts.append(f'<line class="axis" x1="{x.start}" x2="{x.end}" y1="{y.start}" y2="{y.start}"/>{drawn}')
-    parts.append(f'<text class="name" x="{(x.start + x.end) / 2}" y="{height - 6}" text-anchor="middle">{escape(x_name)}</text>')
-    middle = (y.start + y.end) / 2
-    parts.append(
-        f'<text class="name" transform="translate(12 {middle}) rotate(-90)" text-anchor="middle">{escape(y_name)}</text></svg>'
+    middle_x, middle_y = (x.start + x.end) / 2, (y.start + y.end) / 2
+    across, up = (
+        clipped(name, int(abs(end - start) / 6.5)) for name, start, end in ((x_name, x.start, x.end), (y_name, y.start, y.end))
     )
-    return "".join(parts)
+    parts.append(f'<text class="name" x="{middle_x}" y="{height - 6}" text-anchor="middle">{escape(across)}</text>')
+    turned = f'transform="translate(11 {middle_y}) rotate(-90)"'
+    return "".join([*parts, f'<text class="name" {turned} text-anchor="middle">{escape(up)}</text></svg>'])
+
+
+def _apart(scale: Scale, form: Form, size: float = 11.0) -> list[tuple[float, str]]:
+    """Ticks and their texts, as many as stand side by side."""
+    for about in (6, 4, 3, 2, 1):
+        ticks = [(tick, form(tick)) for tick in scale.ticks(about)]
+        halves = [text_width(text, size) / 2 for _, text in ticks]
+        places = [scale(tick) for tick, _ in ticks]
+        if all(b - a > left + right + 4 for a, b, left, right in zip(places, places[1:], halves, halves[1:])):
+            break
+    return ticks

@@ -17,6 +17,7 @@ class Entry:
     `scores` has one number a seed, `validation` the same of the validation part (empty where there is none): by these the best is
     chosen, by `scores` it is confirmed. `train_seconds` is the mean over seeds; latencies are of one sample and of 256 together.
     `fits` is how often it was really trained: a baseline without chance is fitted once for all seeds. `note` says what was bounded.
+    `calibration_error` (classification) is the mean over seeds of the expected calibration error on the test part.
     """
 
     kind: str
@@ -31,6 +32,7 @@ class Entry:
     latency_ms_256: float | None = None
     parameters: int | None = None
     bytes: int | None = None
+    calibration_error: float | None = None
     fits: int = 0
     note: str = ""
     error: str = ""
@@ -56,6 +58,8 @@ class Entry:
             "bytes",
         )
         facts: dict[str, Any] = {name: _plain(getattr(self, name)) for name in names}
+        if self.calibration_error is not None:
+            facts["calibration_error"] = self.calibration_error
         if self.stopped:
             facts["stopped"] = self.stopped
         return facts | {name: getattr(self, name) for name in ("note", "error") if getattr(self, name)}
@@ -84,6 +88,37 @@ class Verdict:
         return {"text": self.text, "winner": self.winner, "tied": list(self.tied), "recommended": self.recommended}
 
 
+@dataclass(frozen=True)
+class Group:
+    """Test rows that have the same value in a column, or values in one range. `scores` are mean, low and high by kind; low and high
+    are None where the rows are too few for an interval."""
+
+    name: str
+    rows: int
+    scores: Mapping[str, tuple[float, float | None, float | None]]
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Scores by group of the test rows: the column that makes the groups, and the metric."""
+
+    column: str
+    metric: str
+    groups: tuple[Group, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON."""
+        groups = [
+            {
+                "name": g.name,
+                "rows": g.rows,
+                "scores": {k: dict(zip(("mean", "low", "high"), map(_plain, v))) for k, v in g.scores.items()},
+            }
+            for g in self.groups
+        ]
+        return {"column": self.column, "metric": self.metric, "groups": groups}
+
+
 @dataclass
 class Comparison:
     """A race that was run. `entries` are in order of score, failed ones last."""
@@ -104,6 +139,7 @@ class Comparison:
     machine: Mapping[str, Any]
     prepared: Any = field(repr=False, default=None)
     report: str | None = None
+    groups: list[Grouping] = field(default_factory=list)
 
     def entry(self, kind: str) -> Entry:
         """The entry of a kind. Raises KeyError."""
@@ -127,6 +163,7 @@ class Comparison:
             "entries": [entry.to_json() for entry in self.entries],
             "verdict": self.verdict.to_json(),
             "report": self.report,
+            "groups": [grouping.to_json() for grouping in self.groups],
             "refused": [{"kind": r.kind, "why": r.why} for r in self.refused],
             "interval": self.interval,
             "floor": _plain(self.floor),

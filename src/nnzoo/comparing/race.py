@@ -16,17 +16,18 @@ import numpy as np
 
 from nnzoo.comparing import budget as budgets
 from nnzoo.comparing.baselines import baselines_for
+from nnzoo.comparing.calibration import calibration_error
 from nnzoo.comparing.eligibility import eligible
 from nnzoo.comparing.entries import Comparison
 from nnzoo.comparing.intervals import intervals
 from nnzoo.comparing.machine import machine
 from nnzoo.comparing.running import Listen, Race
+from nnzoo.comparing.scored import scored_weights
 from nnzoo.comparing.verdict import decide
-from nnzoo.core.dataset import Dataset
 from nnzoo.core.errors import ConfigError, DataError
 from nnzoo.core.events import Warned
+from nnzoo.core.fields import Classes
 from nnzoo.core.network import Network
-from nnzoo.core.task import Evaluation
 from nnzoo.training.settings import Settings
 
 SHORTEST = 0.5  # seconds; less for one run is hardly learning
@@ -88,11 +89,14 @@ def compare(
     entries = race.networks(able, configs, place(prepared, settings)) + race.baselines(baselines_for(prepared.spec))
 
     there = {e.kind: e.evaluations for e in entries if not e.error}
-    sure = intervals(there, judge.metric, _weights(held_out, there), seed)
+    weights = scored_weights(held_out)
+    sure = intervals(there, judge.metric, weights, seed)
     for entry in entries:
         if not entry.error:
             entry.mean = float(np.mean(entry.scores))
             entry.low, entry.high = (x if np.isfinite(x) else None for x in sure.of(entry.kind))
+            if prepared.spec.only("outputs", Classes):
+                entry.calibration_error = calibration_error(entry.evaluations, weights)
     higher = judge.higher_is_better
     entries.sort(key=lambda e: (e.mean is None, 0.0 if e.mean is None else (-e.mean if higher else e.mean), e.role == "network"))
     comparison = Comparison(
@@ -117,17 +121,6 @@ def compare(
 
         comparison.report = str(write_report(comparison, Path(out)))
     return comparison
-
-
-def _weights(test: Dataset, evaluations: Mapping[str, Sequence[Evaluation]]) -> np.ndarray | None:
-    """Weights of the rows that were scored (those whose label is known), None for all one."""
-    if test.weight is None:
-        return None
-    weight_N = (test.weight if test.index is None else test.weight[test.index]).cpu().double().numpy()
-    for name, field in test.spec.outputs.items():
-        if field.type == "classes":
-            return weight_N[(test.stored(name, "codes").cpu() >= 0).numpy()]
-    return weight_N
 
 
 def _command(

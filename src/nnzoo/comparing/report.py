@@ -13,7 +13,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from nnzoo.comparing import examples
+from nnzoo.comparing import calibration, examples
 from nnzoo.comparing.budget import seconds_of
 from nnzoo.comparing.charts import COLOURS, Line, Scale, curves, interval_mark, padded
 from nnzoo.comparing.entries import Comparison, Entry
@@ -43,6 +43,7 @@ def render(comparison: Comparison) -> str:
         ("Scores, time and size", _race(comparison, tints)),
         ("Learning curves", _learning(comparison, tints)),
         *examples.sections(comparison, tints[best.kind] if best else GREY),
+        ("Calibration", calibration.section(comparison, tints)),
         ("Kinds that did not start", _refused(comparison)),
         ("How this was measured", _method(comparison)),
         ("Do it again", _again(comparison)),
