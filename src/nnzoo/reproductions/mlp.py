@@ -10,6 +10,7 @@ from nnzoo.reproductions.running import Listeners, Reproduction, fit, supervised
 
 SPLITS = 20
 SMALL = {"hidden": (100, 100), "dropout": 0.0, "weight_decay": 0.1, "batch": 32, "epochs": 300}  # 277 to 927 training rows
+SMOOTH = {**SMALL, "nonlinearity": "gelu", "batch": 16}  # better than relu by half on yacht's validation parts, not on concrete's
 LARGE = {"hidden": (100, 100), "dropout": 0.0, "weight_decay": 0.1, "batch": 128, "epochs": 100}  # 8,612 training rows
 SECONDS = 60.0  # more than gradient boosting needs for all its rounds
 
@@ -54,5 +55,5 @@ REPRODUCTIONS = (
     uci("uci/concrete", 5.23, SMALL),
     uci("uci/energy", 1.66, SMALL),
     uci("uci/power-plant", 4.02, LARGE),
-    uci("uci/yacht", 1.11, SMALL),
+    uci("uci/yacht", 1.11, SMOOTH),
 )
