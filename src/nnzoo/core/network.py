@@ -62,7 +62,7 @@ class Card:
     good_at: str
     weak_at: str
     cost: str
-    processes: str = "gradients are averaged over processes; nothing else differs"
+    processes: str = "gradients are averaged over processes; without dropout, nothing differs from one process"
     export: str = ""  # why the predict path cannot be traced, where it cannot
 
 

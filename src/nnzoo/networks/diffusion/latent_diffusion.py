@@ -223,4 +223,5 @@ class LatentDiffusion(Network):
         good_at="making data with many modes, every mode in its right share; stable learning",
         weak_at="slow at making data: the denoiser runs once for each of many steps; says nothing of how likely a given point is",
         cost="a training step is one pass through the denoiser; a made batch is as many passes as there are steps of noise",
+        processes="gradients are averaged over processes, each with noise of its own; the codes' scale is measured by the first",
     )
