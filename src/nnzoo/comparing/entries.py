@@ -10,6 +10,24 @@ from typing import Any, Literal
 from nnzoo.core.task import Evaluation
 
 
+@dataclass(frozen=True)
+class Trial:
+    """One attempt at better settings: what was searched over and its value, the score on the validation part. `pruned`: it was
+    given up half way, being worse than others at the same point; then, and where it failed with an `error`, there is no score."""
+
+    number: int
+    settings: Mapping[str, Any]
+    score: float | None
+    pruned: bool
+    seconds: float
+    error: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON."""
+        facts = {name: getattr(self, name) for name in ("number", "settings", "score", "pruned", "seconds")}
+        return facts | ({"error": self.error} if self.error else {})
+
+
 @dataclass
 class Entry:
     """One entrant. Score fields are None, and `error` a sentence, where it failed.
@@ -17,6 +35,7 @@ class Entry:
     `scores` has one number a seed, `validation` the same of the validation part (empty where there is none): by these the best is
     chosen, by `scores` it is confirmed. `train_seconds` is the mean over seeds; latencies are of one sample and of 256 together.
     `fits` is how often it was really trained: a baseline without chance is fitted once for all seeds. `note` says what was bounded.
+    `tuned` are the settings that `trials` on the validation part found best, empty where none were searched for.
     `calibration_error` (classification) is the mean over seeds of the expected calibration error on the test part.
     """
 
@@ -36,6 +55,8 @@ class Entry:
     fits: int = 0
     note: str = ""
     error: str = ""
+    tuned: dict[str, Any] = field(default_factory=dict)
+    trials: list[Trial] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
     histories: list[list[dict[str, Any]]] = field(default_factory=list, repr=False)
     evaluations: list[Evaluation] = field(default_factory=list, repr=False)
@@ -60,6 +81,8 @@ class Entry:
         facts: dict[str, Any] = {name: _plain(getattr(self, name)) for name in names}
         if self.calibration_error is not None:
             facts["calibration_error"] = self.calibration_error
+        if self.trials:
+            facts |= {"tuned": self.tuned, "trials": [trial.to_json() for trial in self.trials]}
         if self.stopped:
             facts["stopped"] = self.stopped
         return facts | {name: getattr(self, name) for name in ("note", "error") if getattr(self, name)}
