@@ -66,7 +66,7 @@ def test_every_figure_of_an_entry_is_measured(result):
 
 def test_training_time_is_the_mean_over_seeds(monkeypatch):
     ticks = itertools.count()
-    monkeypatch.setattr("nnzoo.comparing.running.time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    monkeypatch.setattr("nnzoo.comparing.candidate.time", SimpleNamespace(perf_counter=lambda: next(ticks)))
     found = race(kinds=[Guesser], seeds=3)  # every reading of the clock is a second after the one before
     assert found.entry("guesser").train_seconds == 1 and found.entry("majority").train_seconds == 1
 

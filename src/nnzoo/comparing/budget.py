@@ -8,8 +8,15 @@ FOR_THE_REST = 0.15  # share of the time kept for baselines, scoring and measuri
 BASELINE_SECONDS = 30.0  # what a baseline may take where budgets are not in time
 
 
+def rounds(kinds: int, seeds: int, tune: int = 0, workers: int = 1) -> int:
+    """How many runs stand one after another, where `workers` are on at once: the trials of one kind wait for one another, all
+    else does not."""
+    return max(tune, -(-kinds * tune // workers)) + -(-kinds * seeds // workers)
+
+
 def per_run(total: str | None, override: str | None, runs: int) -> str | None:
-    """The budget of one run: `override`, else an equal share of a total time. Epochs and steps are a run's own and not divided.
+    """The budget of one run: `override`, else an equal share of a total time, of which `runs` stand one after another. Epochs and
+    steps are a run's own and not divided.
 
     Raises ConfigError if a budget cannot be read.
     """

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from nnzoo.comparing import budget as budgets
-from nnzoo.comparing.baselines import baselines_for
 from nnzoo.comparing.calibration import calibration_error
+from nnzoo.comparing.candidate import Given
 from nnzoo.comparing.eligibility import eligible
 from nnzoo.comparing.entries import Comparison
 from nnzoo.comparing.intervals import intervals
@@ -24,6 +24,7 @@ from nnzoo.comparing.machine import machine
 from nnzoo.comparing.running import Listen, Race
 from nnzoo.comparing.scored import scored_weights
 from nnzoo.comparing.verdict import decide
+from nnzoo.comparing.workers import runner_for
 from nnzoo.core.errors import ConfigError, DataError
 from nnzoo.core.events import Warned
 from nnzoo.core.fields import Classes
@@ -49,6 +50,8 @@ def compare(
     per_run: str | None = None,
     seeds: int = 3,
     seed: int = 0,
+    tune: int = 0,
+    workers: int | str = 1,
     device: str = "auto",
     out: str | Path | None = None,
     listen: Listen = (),
@@ -60,15 +63,21 @@ def compare(
     `kinds` are names, paths of Python files or Network classes (None: all that can); `config` sets fields of their Configs, by
     kind. `budget` is the time for the whole race, shared equally among all runs (epochs and steps are each run's own);
     `per_run` names a run's budget instead. Seeds are `seed`, `seed` + 1, ...; the division of the data depends on `seed` alone.
+    `tune` is how often each kind first tries settings of its own search space, judged on the validation part: trials are runs of
+    the budget, and what `config` names is not searched over. `workers` is how many runs are on at once: processes of this machine,
+    or "ray://local" or "ray://HOST:PORT" for a Ray cluster. With budgets in steps or epochs it changes no score; in time, it gives
+    each run more, while runs slow one another down, all kinds alike.
     `out` is where the report goes (HTML; None: none is written), `command` the line that the report shows to repeat the race,
     `more` are fields of `Settings`. A kind that fails becomes an entry with an error. Raises NnzooError where nothing can be
     compared.
     """
     from nnzoo.data.prepare import prepare
-    from nnzoo.zoo.fitting import place, with_metric
+    from nnzoo.zoo.fitting import with_metric
 
     if seeds < 1:
         raise ConfigError(f"seeds={seeds}: a comparison needs at least one seed")
+    if tune < 0:
+        raise ConfigError(f"tune={tune}: give the number of trials for each kind, 0 for none")
     began = time.perf_counter()
     targets = (target,) if isinstance(target, str) else tuple(target)
     prepared = prepare(source, task=task, targets=targets, valid=valid, test=test, split=split, weight=weight, seed=seed)
@@ -80,13 +89,20 @@ def compare(
     unknown = set(config) - set(able) - {r.kind for r in refused}
     if unknown:
         raise ConfigError(f"settings are given for '{min(unknown)}', which is not in this comparison")
-    configs = {name: kind.Config.read(config.get(name, {}), name) for name, kind in able.items()}  # before any time is spent
-    run = budgets.per_run(budget, per_run, len(able) * seeds)
-    settings = Settings(budget=run, seed=seed, device=device, **more)
-    race = Race(prepared, judge, held_out, settings, [seed + s for s in range(seeds)], listen)
-    if (budgets.seconds_of(run) or SHORTEST) < SHORTEST:
-        race.tell(Warned(f"each run has only {budgets.seconds_of(run):.2g} s; name fewer kinds with --kinds, or a larger --budget"))
-    entries = race.networks(able, configs, place(prepared, settings)) + race.baselines(baselines_for(prepared.spec))
+    for name, kind in able.items():  # before any time is spent
+        kind.Config.read(config.get(name, {}), name)
+    with runner_for(workers) as runner:
+        run = budgets.per_run(budget, per_run, budgets.rounds(len(able), seeds, tune, runner.count))
+        settings = Settings(budget=run, seed=seed, device=device, **more)
+        given = Given.on(device, prepared.spec, judge, prepared.parts)
+        race = Race(given, able, config, settings, [seed + s for s in range(seeds)], listen, tune)
+        if (budgets.seconds_of(run) or SHORTEST) < SHORTEST:
+            race.tell(
+                Warned(f"each run has only {budgets.seconds_of(run):.2g} s; name fewer kinds with --kinds, or a larger --budget")
+            )
+        runner.run(race)
+    entries = race.entries()
+    race.measure(entries, prepared.preprocessing)
 
     there = {e.kind: e.evaluations for e in entries if not e.error}
     weights = scored_weights(held_out)
@@ -112,8 +128,8 @@ def compare(
         per_run=run,
         seconds=time.perf_counter() - began,
         floor=judge.floor(prepared.parts.train, held_out),
-        command=command or _command(source, prepared.name, targets, list(able), budget, per_run, seeds, seed),
-        machine=machine(settings.device),
+        command=command or _command(source, prepared.name, targets, list(able), budget, per_run, seeds, seed, tune, workers),
+        machine={**machine(settings.device), "workers": runner.count, "threads": runner.threads},
         prepared=prepared,
     )
     if out is not None:
@@ -124,11 +140,22 @@ def compare(
 
 
 def _command(
-    source: Any, name: str, targets: Sequence[str], kinds: list[str], budget: str | None, per_run: str | None, seeds: int, seed: int
+    source: Any,
+    name: str,
+    targets: Sequence[str],
+    kinds: list[str],
+    budget: str | None,
+    per_run: str | None,
+    seeds: int,
+    seed: int,
+    tune: int,
+    workers: int | str,
 ) -> str:
     words = ["nnzoo", "compare", str(source) if isinstance(source, (str, Path)) else f"<{name}>"]
     words += [word for target in targets for word in ("--target", target)]
     words += ["--kinds", ",".join(kinds)]
     words += ["--budget", budget] if budget else []
     words += ["--per-run", per_run] if per_run else []
+    words += ["--tune", str(tune)] if tune else []
+    words += ["--workers", str(workers)] if workers != 1 else []
     return shlex.join([*words, "--seeds", str(seeds), "--seed", str(seed)])
