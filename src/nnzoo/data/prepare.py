@@ -43,7 +43,8 @@ _MODULES = {"table": "table", "images": "image", "texts": "text", "graph": "grap
 @dataclass
 class Prepared:
     """A data set ready for learning. `raw` is as it was opened; `rows` says which of its rows each part holds (a long text, whose
-    parts are no rows, and parts that came from other sources have none)."""
+    parts are no rows, and parts that came from other sources have none). `others` has the parts that came from other sources: as
+    opened, and which rows of that."""
 
     name: str
     task: Task
@@ -53,6 +54,7 @@ class Prepared:
     raw: Raw
     notes: list[str]
     rows: dict[str, np.ndarray] = field(default_factory=dict)
+    others: dict[str, tuple[Raw, np.ndarray]] = field(default_factory=dict)
 
 
 def sorts() -> dict[str, type[Preprocessing]]:
@@ -150,11 +152,13 @@ def prepare(
         whole = learned.open(seen, len(rows["train"])).dataset
         made = {part: whole.part(torch.from_numpy(index)) for part, index in rows.items() if len(index)}
     spec = learned.spec(len(made["train"]))
+    others: dict[str, tuple[Raw, np.ndarray]] = {}
     for part, other in (("valid", valid), ("test", test)):
         if other is not None:
             opened = open_like(learned, other, spec.train_size)
             kept, _ = _answered(opened.raw, names, task)
             made[part] = opened.dataset if isinstance(opened.raw, RawTexts) else opened.dataset.part(torch.from_numpy(kept))
+            others[part] = opened.raw, np.arange(len(opened.raw)) if isinstance(opened.raw, RawTexts) else kept
     for part, dataset in made.items():
         absent = [name for name in spec.outputs if name not in dataset.columns]
         if absent:
@@ -164,7 +168,7 @@ def prepare(
         raise DataError(f"{raw.name}: {refusal}")
     more = learned.notes if isinstance(learned, TablePreprocessing) else []
     parts = Parts(made["train"], made.get("valid"), made.get("test"))
-    return Prepared(raw.name, asked, spec, parts, learned, raw, [*raw.notes, *notes, *more], rows)
+    return Prepared(raw.name, asked, spec, parts, learned, raw, [*raw.notes, *notes, *more], rows, others)
 
 
 def open_like(preprocessing: Preprocessing, source: Any, train_size: int = 0) -> Opened:
