@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from nnzoo.core.errors import DataError
-from nnzoo.data import tables
+from nnzoo.data import archives
 from nnzoo.data.tables import read_table
 
 
@@ -63,7 +63,7 @@ def test_decimal_commas_beside_semicolons(tmp_path):
         ("a,b\n", ["no rows"]),
         ("a,b\n1,2,3\n", ["line 2", "3 cells", "2"]),
         ("a,b,c\n1,2,\n3,4\n", ["line 3", "2 cells", "3"]),
-        ('a,b\n1,"2\n3,4\n', ["cannot be read"]),
+        ('a,b\n1,"2\n3,4\n', ["quote", "line 2"]),
         ("a,b,a\n1,2,3\n", ["column 3", "'a'", "name of its own"]),
         (b"a,b\n1,2\ncaf\xe9,3\n", ["byte 11", "line 3", "UTF-8"]),
         ("a,b\n1,2\n".encode("utf-16"), ["UTF-16"]),
@@ -76,7 +76,7 @@ def test_broken_csv_is_refused_with_its_place(tmp_path, content, words):
 
 
 def test_an_absurd_gzip_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "BOMB_BYTES", 1 << 20)
+    monkeypatch.setattr(archives, "BOMB_BYTES", 1 << 20)
     path = tmp_path / "t.csv.gz"
     with gzip.open(path, "wb", compresslevel=9) as file:
         file.write(bytes(1 << 22))
@@ -85,7 +85,7 @@ def test_an_absurd_gzip_is_refused(tmp_path, monkeypatch):
 
 def test_damaged_and_missing_files(tmp_path):
     good = gzip.compress(b"a,b\n1,2\n" * 1000)
-    assert "cannot be read" in refusal(write(tmp_path / "t.csv.gz", good[:-20]))
+    assert "cut short" in refusal(write(tmp_path / "t.csv.gz", good[:-20]))
     assert "no file" in refusal(tmp_path / "none.csv")
     assert "Parquet" in refusal(write(tmp_path / "t.parquet", "a,b\n"))
 

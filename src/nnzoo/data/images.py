@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from nnzoo.core.errors import DataError
-from nnzoo.data.archives import open_zip, read_entry
+from nnzoo.data.archives import need_file, open_zip, read_entry, unreadable
 from nnzoo.data.folders import arrange, files_below, visible
 from nnzoo.data.idx import idx_files, is_idx, read_idx
 from nnzoo.data.image_arrays import read_npy, read_npz
@@ -34,6 +34,7 @@ from nnzoo.data.raw import RawImages
 
 MOST_PIXELS = 50_000_000
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
+FILES = (*SUFFIXES, ".zip", ".npz", ".npy")
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")  # no other decoder of Pillow is ever run
 _GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _MOST_FILE = 512 << 20
@@ -60,8 +61,7 @@ def read_images(path: Path | str, *, memory_limit: int | None = None, size: Size
     if path.is_dir():
         idx = idx_files(path)
         return read_idx(str(path), idx, memory_limit) if idx else _read_folder(path, memory_limit, size)
-    if not path.is_file():
-        raise DataError(f"there is no file or folder {path}; check the path")
+    need_file(path)
     if is_idx(path):
         return read_idx(str(path), [path], memory_limit)
     suffix = path.suffix.lower()
@@ -73,15 +73,14 @@ def read_images(path: Path | str, *, memory_limit: int | None = None, size: Size
         return _read_zip(path, memory_limit, size)
     if suffix in SUFFIXES:
         return read_files([path], memory_limit=memory_limit, size=size)
-    raise DataError(f"{path} is no picture file; give a folder, a .zip, IDX, .npz, or one of {' '.join(SUFFIXES)}")
+    raise DataError(f"{path} is no picture file; give a folder, IDX, or one of {' '.join(FILES)}")
 
 
 def read_files(paths: Sequence[Path | str], *, memory_limit: int | None = None, size: Size | None = None) -> RawImages:
     """Single picture files in the order given, without labels."""
     files = [Path(path) for path in paths]
-    gone = next((path for path in files if not path.is_file()), None)
-    if gone is not None:
-        raise DataError(f"there is no file {gone}; check the path")
+    for path in files:
+        need_file(path)
     pictures = [_Picture(str(path), lambda path=path: _file_bytes(path), _stamp(path)) for path in files]  # type: ignore[misc]
     name = str(files[0]) if len(files) == 1 else f"{len(files)} files"
     return _decode(name, pictures, [str(path) for path in files], None, None, memory_limit, size)
@@ -139,7 +138,7 @@ def _file_bytes(path: Path) -> bytes:
             raise DataError(f"{path} is larger than {_MOST_FILE >> 20} MiB; make it smaller")
         return path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror})") from None
+        raise unreadable(path, error) from None
 
 
 def _decode(

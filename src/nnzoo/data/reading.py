@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import zipfile
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from nnzoo.core.errors import DataError
+from nnzoo.data.archives import need_file
 from nnzoo.data.raw import Raw
 from nnzoo.data.tables import SUFFIXES as TABLES
 from nnzoo.data.tables import array_frame, as_array, read_table, suffix_of, table_of
@@ -30,7 +30,7 @@ def read(source: Any) -> Raw:
     if isinstance(source, Raw):
         return source
     if isinstance(source, (str, os.PathLike)):
-        return read_known(source) or _read_path(Path(source))
+        return read_known(source) or _read_path(path_of(source))
     if isinstance(source, tuple) and len(source) == 2:
         return _read_pair(*source)
     if isinstance(source, (pd.DataFrame, Mapping)) or (isinstance(source, list) and source and isinstance(source[0], Mapping)):
@@ -47,16 +47,24 @@ def read_known(source: Any) -> Raw | None:
     return known.read_known(source)
 
 
-def _read_path(path: Path) -> Raw:
-    if not path.exists():
-        from nnzoo.data import known
+def path_of(source: str | os.PathLike[str]) -> Path:
+    """A path, from what a person wrote for one. Raises DataError for what can be none."""
+    text = os.fspath(source)
+    if not text.strip():
+        raise DataError("the name of the data is empty; give a path or the name of a known set")
+    if "://" in text:
+        raise DataError(f"{text} is an address, and nnzoo reads files; download it and give the path")
+    return Path(text)
 
-        near = difflib.get_close_matches(str(path), known.known_names(), 2)
-        hint = f"did you mean the set {' or '.join(near)}?" if near else "check the spelling"
-        raise DataError(f"there is no file or folder {path}, and no known set of that name; {hint}")
+
+def _read_path(path: Path) -> Raw:
+    from nnzoo.data import known
+    from nnzoo.data.idx import is_idx
+
     suffix = suffix_of(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         return _read_folder(path)
+    need_file(path, list(known.known_names()))
     if suffix in TABLES:
         return read_table(path)
     if suffix in TEXTS:
@@ -67,13 +75,20 @@ def _read_path(path: Path) -> Raw:
         from nnzoo.data.graphs import read_graph
 
         return read_graph(path)
-    from nnzoo.data.images import read_images
+    from nnzoo.data.images import FILES, read_images
 
+    if suffix not in FILES and not is_idx(path):
+        raise DataError(
+            f"{path} has no ending that nnzoo reads; give a table ({' '.join(TABLES)}), a text ({' '.join(TEXTS)}), "
+            f"pictures ({' '.join(FILES)}), or a folder"
+        )
     return read_images(path)
 
 
 def _read_folder(path: Path) -> Raw:
     """A folder is of the sort of the first file below it that is of any sort."""
+    if (path / "digests.json").is_file():
+        raise DataError(f"{path} is a saved run where data are needed; give the data first, or use it with `nnzoo predict {path}`")
     for _, folders, files in os.walk(path):
         folders.sort()
         for suffix in sorted({suffix_of(Path(file)) for file in files if not file.startswith(".") and file.lower() != "readme.md"}):
@@ -94,7 +109,7 @@ def _holds(path: Path, entry: str) -> bool:
         with zipfile.ZipFile(path) as archive:
             return entry in archive.namelist()
     except (OSError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} cannot be read: {error}") from None
+        raise DataError(f"{path} cannot be opened as .npz ({error}); save or download it again") from None
 
 
 def _read_pair(x: Any, y: Any) -> Raw:

@@ -20,12 +20,12 @@ import numpy as np
 import pandas as pd
 
 from nnzoo.core.errors import DataError
-from nnzoo.data.archives import BROKEN, open_plain
+from nnzoo.data.archives import need_file, read_plain
+from nnzoo.data.decimals import decimal_points
 from nnzoo.data.raw import RawTable
 
 SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json")
 DELIMITERS = "\t;|,"  # in this order: a comma may also be a decimal mark or stand in text
-BOMB_BYTES, BOMB_RATIO = 1 << 28, 200
 _SAMPLE = 1 << 16
 
 
@@ -89,7 +89,7 @@ def table_of(
             raise DataError(f"{name}: column {i + 1} is called '{column}' like one before it; give every column a name of its own")
         seen.add(column)
     if not names:
-        raise DataError(f"{name} has no columns")
+        raise DataError(f"{name} has no columns; give rows with named values")
     if not len(frame):
         raise DataError(f"{name} has a header but no rows; add at least one row under it")
     return RawTable(name, frame.set_axis(names, axis=1), targets, guess, notes=list(notes))
@@ -109,31 +109,14 @@ def _read_file(path: Path, columns: Sequence[str]) -> RawTable:
     suffix = suffix_of(path)
     if suffix == ".parquet":
         return table_of(_parquet(path), str(path), guess=True)
-    data = file_bytes(path)
+    data = read_plain(path)
     if not data.strip():
-        raise DataError(f"{path} is empty")
+        raise DataError(f"{path} is empty; give a table with a header and rows")
     check_utf8(data, path)
     data = data.removeprefix(b"\xef\xbb\xbf")
     if suffix in (".jsonl", ".ndjson", ".json"):
         return table_of(_json_records(data, path), str(path), guess=True)
     return _delimited(data, path, columns, "\t" if suffix == ".tsv" else None)
-
-
-def file_bytes(path: Path) -> bytes:
-    """The content of a file, unpacked if it is a .gz. Raises DataError if it is missing, damaged, or unpacks to absurd size."""
-    if not path.is_file():
-        raise DataError(f"there is no file {path}; check the path")
-    packed, parts, size = path.stat().st_size, [], 0
-    try:
-        with open_plain(path) as file:
-            while part := file.read(1 << 24):
-                parts.append(part)
-                size += len(part)
-                if size > BOMB_BYTES and size > BOMB_RATIO * packed:
-                    raise DataError(f"{path} unpacks to more than {BOMB_RATIO} times its size; unpack it yourself if you trust it")
-    except BROKEN as error:
-        raise DataError(f"{path} cannot be read: {error}; copy or download it again") from None
-    return b"".join(parts)
 
 
 def check_utf8(data: bytes, path: Path) -> None:
@@ -149,13 +132,16 @@ def check_utf8(data: bytes, path: Path) -> None:
             "with: iconv -f latin1 -t utf-8"
         ) from None
     if b"\0" in data:
-        raise DataError(f"{path} holds zero bytes in line {data.count(bytes([10]), 0, data.index(0)) + 1}; it is not a text table")
+        line = data.count(b"\n", 0, data.index(0)) + 1
+        raise DataError(f"{path} holds zero bytes in line {line}, as no text does; save the table as UTF-8 text")
 
 
 def _delimited(data: bytes, path: Path, columns: Sequence[str], delimiter: str | None) -> RawTable:
     sample = list(io.StringIO(data[:_SAMPLE].decode("utf-8", "ignore"), newline=""))
     lines = sample if len(data) <= _SAMPLE or len(sample) == 1 else sample[:-1]
     delimiter = delimiter or _sniff(lines, path)
+    if data.count(b'"') % 2:
+        _find_open_quote(data, delimiter, path)
     first = next(row for row in _csv_rows(lines, delimiter, path) if row)
     try:
         frame = pd.read_csv(
@@ -163,7 +149,7 @@ def _delimited(data: bytes, path: Path, columns: Sequence[str], delimiter: str |
         )
     except pd.errors.ParserError as error:
         _find_ragged(data, delimiter, path)
-        raise DataError(f"{path} cannot be read as a table: {str(error).splitlines()[0]}") from None
+        raise DataError(f"{path} cannot be read as a table: {str(error).splitlines()[0]}; save it again as CSV") from None
     if (frame.iloc[:, -1] == "").any() and (b'"' in data or data.count(delimiter.encode()) != (frame.shape[1] - 1) * len(frame)):
         _find_ragged(data, delimiter, path)
     notes = []
@@ -174,16 +160,15 @@ def _delimited(data: bytes, path: Path, columns: Sequence[str], delimiter: str |
         notes.append(f"the first line holds numbers, not names: columns are called x0 to x{frame.shape[1] - 1}")
     if frame.shape[1] > 1 and not str(frame.columns[-1]).strip() and (frame.iloc[:, -1] == "").all():
         frame = frame.iloc[:, :-1]  # every line ends with a delimiter
-    if delimiter == ";":
-        frame = _decimal_points(frame)
-    return table_of(frame, str(path), guess=True, notes=notes)
+    frame, read_otherwise = decimal_points(frame, str(path), delimiter, data)
+    return table_of(frame, str(path), guess=True, notes=notes + read_otherwise)
 
 
 def _csv_rows(lines: Sequence[str], delimiter: str, path: Path) -> list[list[str]]:
     try:
         return list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True))
     except csv.Error as error:
-        raise DataError(f"{path} cannot be read as a table: {error}") from None
+        raise DataError(f"{path} cannot be read as a table: {error}; save it again as CSV") from None
 
 
 def _sniff(lines: list[str], path: Path) -> str:
@@ -220,28 +205,33 @@ def _find_ragged(data: bytes, delimiter: str, path: Path) -> None:
                     "correct it, or put quotes around cells that hold the delimiter"
                 )
     except csv.Error as error:
-        raise DataError(f"{path}: line {reader.line_num} cannot be read: {error}") from None
+        raise DataError(f"{path}: line {reader.line_num} cannot be read: {error}; correct it") from None
 
 
-def _decimal_points(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns of numbers with decimal commas (usual beside semicolons) with decimal points."""
-    changed = {}
-    for column in frame.columns[~frame.columns.duplicated(keep=False)]:
-        cells = frame[column]
-        if cells.str.contains(",", regex=False).any() and (cells.str.fullmatch(r"\s*[+-]?\d+(,\d+)?\s*") | (cells == "")).all():
-            changed[column] = cells.str.replace(",", ".", regex=False)
-    return frame.assign(**changed)
+def _find_open_quote(data: bytes, delimiter: str, path: Path) -> None:
+    """Raise DataError naming the line of a quote that is never closed; return if there is none."""
+    text = io.StringIO(data.decode("utf-8"), newline="")
+    reader = csv.reader(text, delimiter=delimiter, skipinitialspace=True, strict=True)
+    line = 1
+    try:
+        for _ in reader:
+            line = reader.line_num + 1
+    except csv.Error as error:
+        if "end of data" in str(error) or "field limit" in str(error):
+            raise DataError(f"{path}: a quote that opens in line {line} is never closed; close or remove it") from None
 
 
 def _parquet(path: Path) -> pd.DataFrame:
+    need_file(path)
     if path.suffix.lower() == ".gz":
         raise DataError(f"{path}: Parquet is packed already; unpack the .gz first")
     try:
         frame = pd.read_parquet(path)
     except ImportError:
         raise DataError(f"{path}: reading Parquet needs pyarrow; install it with: pip install 'nnzoo[parquet]'") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from None
+    except (OSError, ValueError, NotImplementedError, KeyError, TypeError) as error:
+        why = (str(error).splitlines() or ["it is damaged"])[0].rstrip(".")
+        raise DataError(f"{path} cannot be read as Parquet ({why}); write or copy it again") from None
     return frame.reset_index(drop=True)
 
 
@@ -252,16 +242,21 @@ def _json_records(data: bytes, path: Path) -> pd.DataFrame:
     if text.lstrip().startswith("["):
         try:
             records = json.loads(text)
-        except ValueError as error:
-            raise DataError(f"{path} is not valid JSON: {error}") from None
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path} is not valid JSON: {error}; write one list of objects, or one object a line") from None
     else:
         for number, line in enumerate(text.split("\n"), 1):
             if line.strip():
                 try:
                     records.append(json.loads(line))
-                except ValueError as error:
-                    raise DataError(f"{path}: line {number} is not valid JSON: {error}") from None
+                except (ValueError, RecursionError) as error:
+                    raise DataError(f"{path}: line {number} is not valid JSON ({_reason(error)}); correct that line") from None
     for row, record in enumerate(records, 1):
         if not isinstance(record, dict):
             raise DataError(f'{path}: row {row} is not an object with named values; write one like {{"a": 1}} a line')
     return pd.DataFrame(records)
+
+
+def _reason(error: Exception) -> str:
+    """What json says against a line, which is always its line 1."""
+    return f"{error.msg} in column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)

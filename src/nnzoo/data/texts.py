@@ -17,7 +17,6 @@ from nnzoo.data.folders import arrange, files_below
 from nnzoo.data.raw import RawTexts
 
 SUFFIXES = (".txt", ".txt.gz", ".text", ".md")
-_MOST_BYTES = 4 << 30
 _FEWEST_LINES, _SHORT, _SHARE = 50, 80, 0.95
 
 
@@ -41,9 +40,7 @@ def read_lines(path: Path | str) -> RawTexts:
 
 def read_text(path: Path) -> str:
     """A file's text: UTF-8, or what its byte order mark says; line ends become a plain newline. Raises DataError."""
-    if not path.is_file():
-        raise DataError(f"there is no file {path}; check the path")
-    content = read_plain(path, _MOST_BYTES)
+    content = read_plain(path)
     encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     try:
         text = content.decode(encoding)
@@ -53,7 +50,8 @@ def read_text(path: Path) -> str:
             f"{path} is no UTF-8 text: line {line} holds the byte {content[error.start]:#04x}; save it as UTF-8"
         ) from None
     if "\0" in text:
-        raise DataError(f"{path} holds zero bytes, as no text does; give a text file")
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise DataError(f"{path} holds zero bytes in line {line}, as no text does; give a text file")
     if not text.strip():
         raise DataError(f"{path} is empty; give a file with text")
     return text.replace("\r\n", "\n").replace("\r", "\n")
