@@ -37,6 +37,9 @@ def compare(
     accumulate: o.Accumulate = 1,
     patience: o.Patience = None,
     compile: o.Compile = False,
+    group: Annotated[
+        list[str], typer.Option("--group", metavar="COLUMN", help="Score also by this column's groups.", show_default=False)
+    ] = [],
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="The report (HTML); else one under reports/.")] = None,
     json: o.Json = False,
 ) -> None:
@@ -67,6 +70,7 @@ def compare(
                 accumulate=accumulate,
                 patience=patience,
                 compile=compile,
+                groups=group,
                 out=out or _free("reports", data, ".html"),
                 listen=(watch,),
                 command=shlex.join(["nnzoo", *sys.argv[1:]]),

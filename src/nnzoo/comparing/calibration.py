@@ -122,7 +122,7 @@ def section(comparison: Comparison, tints: dict[str, str]) -> str:
             found = calibration(first.predictions, first.truth, weight_N)
             dots = found.confidence_B.tolist(), found.accuracy_B.tolist()
             chart = reliability(*dots, luck.low_B.tolist(), luck.high_B.tolist(), f"Calibration of {entry.kind}", tints[entry.kind])
-            charts.append(f"<figure>{chart}<figcaption>{escape(entry.kind)}</figcaption></figure>")
+            charts.append(f"<figure><figcaption>{escape(entry.kind)}</figcaption>{chart}</figure>")
     head = "".join(f"<th scope=col class=n>{name}" for name in ("calibration error", "by chance", "mean confidence", "right"))
     words = (
         "Does 90 % sure mean right nine times in ten? Calibration error (ECE): the mean gap between confidence and share of right "

@@ -158,7 +158,7 @@ def reliability(
     if confidence came true. Both axes have the same range."""
     width, height = 300, 286
     least = math.floor(min(0.95, *confidence, *right, *low) * 20 - 1e-9) / 20
-    x_scale, y_scale = Scale(max(0.0, least), 1.0, 44, width - 12), Scale(max(0.0, least), 1.0, height - 40, 12)
+    x_scale, y_scale = Scale(max(0.0, least), 1.0, 46, width - 16), Scale(max(0.0, least), 1.0, height - 40, 12)
     places = [(x_scale(x), y_scale(y)) for x, y in zip(confidence, right)]
     chance = "".join(
         f'<path d="M{x} {y_scale(a)}V{y_scale(b)}M{x - 3:.2f} {y_scale(a)}h6M{x - 3:.2f} {y_scale(b)}h6"/>'
@@ -171,12 +171,12 @@ def reliability(
         f'<g class="chance">{chance}</g><path d="{line}" fill="none" stroke="{colour}" stroke-width="1.6"/>'
         f'<g fill="{colour}">{dots}</g>'
     )
-    return framed(drawn, x_scale, y_scale, "confidence", "right answers", title, width, height, percent, percent)
+    return framed(drawn, x_scale, y_scale, "confidence, %", "right answers, %", title, width, height, percent, percent)
 
 
 def percent(share: float) -> str:
-    """A share as a tick in per cent."""
-    return f"{100 * share:.4g} %"
+    """A share as a tick in per cent, without the sign."""
+    return f"{100 * share:.4g}"
 
 
 Form = Callable[[float], str]
@@ -215,7 +215,7 @@ def framed(
 
 def _apart(scale: Scale, form: Form, size: float = 11.0) -> list[tuple[float, str]]:
     """Ticks and their texts, as many as stand side by side."""
-    for about in (6, 4, 3, 2, 1):
+    for about in (6 if scale.end - scale.start > 400 else 5, 4, 3, 2, 1):
         ticks = [(tick, form(tick)) for tick in scale.ticks(about)]
         halves = [text_width(text, size) / 2 for _, text in ticks]
         places = [scale(tick) for tick, _ in ticks]

@@ -28,17 +28,24 @@ class Box(NamedTuple):
 
 
 class Label(NamedTuple):
-    """A text's anchor point on its baseline, how it is anchored, and the box it needs."""
+    """A text's anchor point on its baseline, how it is anchored, the box it needs, and whether it stands so far from its point that
+    a line should lead there."""
 
     x: float
     y: float
     anchor: Anchor
     box: Box
+    far: bool = False
+
+    def lead(self, x: float, y: float) -> tuple[float, float]:
+        """Where a line from (x, y) meets the text's box."""
+        box = self.box
+        return min(max(x, box.left), box.right), box.top if y < box.top else box.bottom if y > box.bottom else y
 
 
 def text_width(text: str, size: float) -> float:
-    """A generous estimate of a text's width in a sans-serif face, fonts differ; wide scripts count double."""
-    return sum(1.0 if ord(c) > 0x2E80 else 0.6 for c in text) * size
+    """A generous estimate of a text's width in a sans-serif face, of which each machine has its own."""
+    return sum(1.0 if ord(c) > 0x2E80 or c in "mwMW%@—" else 0.64 for c in text) * size
 
 
 def clipped(text: str, most: int) -> str:
@@ -56,19 +63,18 @@ def placed(
     radius: float = 6.0,
 ) -> list[Label]:
     """A place for the name of each point: of several beside, above and below it, near ones first, the one that covers least of the
-    points, of the `taken` boxes, of the names placed before it and of what lies outside `bounds`."""
+    points, of the `taken` boxes, of other names and of what lies outside `bounds`. Long names choose first."""
     dots = [Box(x - radius, y - radius, x + radius, y + radius) for x, y in points]
-    found: list[Label] = []
-    for at, ((x, y), text) in enumerate(zip(points, texts)):
-        others = [*dots[:at], *dots[at + 1 :], *taken, *(label.box for label in found)]
+    found: dict[int, Label] = {}
+    for at in sorted(range(len(points)), key=lambda i: -len(texts[i])):
+        others = [*dots[:at], *dots[at + 1 :], *taken, *(label.box for label in found.values())]
 
         def cost(order: int, label: Label, others: Sequence[Box] = others) -> float:
-            covered = sum(label.box.common(box) for box in others)
-            return covered + 4 * label.box.outside(bounds) + 3 * order
+            return sum(label.box.common(box) for box in others) + 4 * label.box.outside(bounds) + 3 * order
 
-        choices = list(enumerate(_choices(x, y, text_width(text, size), size, radius)))
-        found.append(min(choices, key=lambda choice: cost(*choice))[1])
-    return found
+        choices = enumerate(_choices(*points[at], text_width(texts[at], size), size, radius))
+        found[at] = min(choices, key=lambda choice: cost(*choice))[1]
+    return [found[at] for at in range(len(points))]
 
 
 def _choices(x: float, y: float, width: float, size: float, radius: float) -> list[Label]:
@@ -86,5 +92,5 @@ def _choices(x: float, y: float, width: float, size: float, radius: float) -> li
         ):
             left = {"start": x + dx, "end": x + dx - width, "middle": x - width / 2}[anchor]
             box = Box(left, y + dy - 0.55 * size, left + width, y + dy + 0.55 * size)
-            labels.append(Label(x + dx, y + dy + 0.35 * size, anchor, box))  # type: ignore[arg-type]
+            labels.append(Label(x + dx, y + dy + 0.35 * size, anchor, box, away > 1))  # type: ignore[arg-type]
     return labels

@@ -19,6 +19,7 @@ from nnzoo.comparing.calibration import calibration_error
 from nnzoo.comparing.candidate import Given
 from nnzoo.comparing.eligibility import eligible
 from nnzoo.comparing.entries import Comparison
+from nnzoo.comparing.groups import members_of, scores_by_group
 from nnzoo.comparing.intervals import intervals
 from nnzoo.comparing.machine import machine
 from nnzoo.comparing.running import Listen, Race
@@ -53,6 +54,7 @@ def compare(
     tune: int = 0,
     workers: int | str = 1,
     device: str = "auto",
+    groups: str | Sequence[str] = (),
     out: str | Path | None = None,
     listen: Listen = (),
     command: str | None = None,
@@ -67,9 +69,9 @@ def compare(
     the budget, and what `config` names is not searched over. `workers` is how many runs are on at once: processes of this machine,
     or "ray://local" or "ray://HOST:PORT" for a Ray cluster. With budgets in steps or epochs it changes no score; in time, it gives
     each run more, while runs slow one another down, all kinds alike.
-    `out` is where the report goes (HTML; None: none is written), `command` the line that the report shows to repeat the race,
-    `more` are fields of `Settings`. A kind that fails becomes an entry with an error. Raises NnzooError where nothing can be
-    compared.
+    `groups` are columns by whose values the test rows are also scored group by group. `out` is where the report goes (HTML; None:
+    none is written), `command` the line that the report shows to repeat the race, `more` are fields of `Settings`. A kind that
+    fails becomes an entry with an error. Raises NnzooError where nothing can be compared.
     """
     from nnzoo.data.prepare import prepare
     from nnzoo.zoo.fitting import with_metric
@@ -89,6 +91,7 @@ def compare(
     unknown = set(config) - set(able) - {r.kind for r in refused}
     if unknown:
         raise ConfigError(f"settings are given for '{min(unknown)}', which is not in this comparison")
+    members = members_of(prepared, (groups,) if isinstance(groups, str) else tuple(groups), judge)
     for name, kind in able.items():  # before any time is spent
         kind.Config.read(config.get(name, {}), name)
     with runner_for(workers) as runner:
@@ -131,6 +134,7 @@ def compare(
         command=command or _command(source, prepared.name, targets, list(able), budget, per_run, seeds, seed, tune, workers),
         machine={**machine(settings.device), "workers": runner.count, "threads": runner.threads},
         prepared=prepared,
+        groups=scores_by_group(members, prepared, entries, judge, seed),
     )
     if out is not None:
         from nnzoo.comparing.report import write_report

@@ -13,7 +13,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from nnzoo.comparing import calibration, examples
+from nnzoo.comparing import calibration, examples, groups, tradeoffs
 from nnzoo.comparing.budget import seconds_of
 from nnzoo.comparing.charts import COLOURS, Line, Scale, curves, interval_mark, padded
 from nnzoo.comparing.entries import Comparison, Entry
@@ -41,7 +41,9 @@ def render(comparison: Comparison) -> str:
     best = comparison.best_network
     found = [
         ("Scores, time and size", _race(comparison, tints)),
+        ("Score against time and size", tradeoffs.section(comparison, tints, _scale(comparison))),
         ("Learning curves", _learning(comparison, tints)),
+        ("Scores by group", groups.section(comparison, tints)),
         *examples.sections(comparison, tints[best.kind] if best else GREY),
         ("Calibration", calibration.section(comparison, tints)),
         ("Kinds that did not start", _refused(comparison)),
@@ -92,7 +94,7 @@ def _long(budget: str) -> str:
 
 def _race(comparison: Comparison, tints: dict[str, str]) -> str:
     metric, there = comparison.metric, [e for e in comparison.entries if e.mean is not None]
-    scale = _scale(there, comparison)
+    scale = _scale(comparison)
     better = "higher is better" if comparison.higher_is_better else "lower is better"
     ends = (
         f'<span class="ends"><span>{shown(scale.low, metric)}</span><span>{shown(scale.high, metric)}</span></span>'
@@ -112,8 +114,9 @@ def _race(comparison: Comparison, tints: dict[str, str]) -> str:
     return f'<div class="wide"><table class="race"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{below}'
 
 
-def _scale(there: list[Entry], comparison: Comparison) -> Scale:
+def _scale(comparison: Comparison) -> Scale:
     """The range of all intervals; entrants no better than an ignorant answer would squeeze it: left out where others remain."""
+    there = [e for e in comparison.entries if e.mean is not None]
     sign = 1 if comparison.higher_is_better else -1
     serious = [e for e in there if e.kind not in IGNORANT and sign * ((e.mean or 0.0) - comparison.floor) > 0] or there
     values = [v for e in serious for v in (e.mean, e.low, e.high) if v is not None] or [0.0, 1.0]
