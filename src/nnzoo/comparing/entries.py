@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -99,16 +99,34 @@ class Refused:
 @dataclass(frozen=True)
 class Verdict:
     """The answer in words. `winner` is a kind that is better than every other entrant beyond chance, else None; `tied` are the
-    kinds that share the lead, best score first (empty where there is a winner); `recommended` the one to take."""
+    kinds that share the lead, the best first (empty where there is a winner); `recommended` the one to take. `outcome` is one of
+
+        winner             a network is ahead of every other entrant
+        tie                networks whose differences are too small to matter
+        no network needed  a plain baseline is as good as every network, or better
+        not enough data    a difference that matters can be neither shown nor excluded; `rows_needed` test rows would do
+        no comparison      fewer than two entrants came through, or no network
+
+    `rows_needed` is None for other outcomes, and where only more seeds would tell.
+    """
 
     text: str
     winner: str | None
     tied: tuple[str, ...]
     recommended: str | None = None
+    outcome: str = "no comparison"
+    rows_needed: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As JSON."""
-        return {"text": self.text, "winner": self.winner, "tied": list(self.tied), "recommended": self.recommended}
+        return {
+            "text": self.text,
+            "winner": self.winner,
+            "tied": list(self.tied),
+            "recommended": self.recommended,
+            "outcome": self.outcome,
+            "rows_needed": self.rows_needed,
+        }
 
 
 @dataclass(frozen=True)
@@ -173,8 +191,10 @@ class Comparison:
 
     @property
     def best_network(self) -> Entry | None:
-        """The network with the best mean score, None if none came through."""
-        return next((e for e in self.entries if e.role == "network" and not e.error), None)
+        """The network that is best on the validation part (on the test part where there is none), None if none came through."""
+        there = [e for e in self.entries if e.mean is not None]
+        best = chosen_order(there, self.higher_is_better)
+        return next((e for e in best if e.role == "network"), None)
 
     def to_json(self) -> dict[str, Any]:
         """The document that `nnzoo compare --json` prints."""
@@ -196,6 +216,19 @@ class Comparison:
             "command": self.command,
             "machine": dict(self.machine),
         }
+
+
+def chosen_order(entries: Sequence[Entry], higher: bool) -> list[Entry]:
+    """Entries that have scores, best first by their mean validation score, by that of the test part where one of them has none;
+    of equal ones the baseline first, being plainer."""
+    validated = all(e.validation for e in entries)
+
+    def key(entry: Entry) -> tuple[float, bool]:
+        scores = entry.validation if validated else [entry.mean or 0.0]
+        mean = sum(scores) / len(scores)
+        return (-mean if higher else mean, entry.role == "network")
+
+    return sorted(entries, key=key)
 
 
 def _plain(value: Any) -> Any:
