@@ -256,7 +256,7 @@ def test_columns_of_every_type_are_read_left_out_or_refused(cells, kind):
 
 def test_number_targets_that_cannot_be_learned_are_refused():
     assert "missing in every" in refusal(fitted, frame().assign(price=np.nan), ("price",), task="tabular-regression")
-    assert "nothing to learn" in refusal(fitted, frame().assign(price=3.5), ("price",), task="tabular-regression")
+    assert "in which it varies" in refusal(fitted, frame().assign(price=3.5), ("price",), task="tabular-regression")
     assert "did you mean 'price'" in refusal(fitted, frame(), ("prize",))
     assert "no column to learn from" in refusal(fitted, frame()[["unit", "label"]])
 

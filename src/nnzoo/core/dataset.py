@@ -123,6 +123,10 @@ class Dataset:
         tensor = self.columns[name][key]
         return tensor if self.index is None else tensor[self.index]
 
+    def weights(self) -> Tensor | None:
+        """The weights of the rows of this view; None if all are one."""
+        return self.weight if self.weight is None or self.index is None else self.weight[self.index]
+
     def replaced(self, columns: Mapping[str, Stored] = {}, extra: Mapping[str, Tensor] = {}) -> Dataset:
         """The same view with some columns exchanged (full storage, not only this view's rows)."""
         return self._with(columns={**self.columns, **columns}, extra={**self.extra, **extra})

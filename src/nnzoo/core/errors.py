@@ -1,12 +1,30 @@
 """Errors for people: what is wrong, where, and what to do. The command line prints them as one line and exits with 2."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class NnzooError(Exception):
-    """Base of every error that a person can act on."""
+    """Base of every error that a person can act on. `said`: another process of the same run tells the person already."""
+
+    said = False
 
 
 class DataError(NnzooError):
     """The data cannot be used as they are; the text names file, row or column, and the remedy."""
+
+
+@contextmanager
+def about(what: str) -> Iterator[None]:
+    """A DataError from inside names `what` (a file, a data set) first, if it does not name it already."""
+    try:
+        yield
+    except DataError as error:
+        if what in str(error):
+            raise
+        raise DataError(f"{what}: {error}") from None
 
 
 class ConfigError(NnzooError):

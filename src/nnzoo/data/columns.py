@@ -91,9 +91,10 @@ def _unreadable(series: pd.Series) -> DataError:
         if isinstance(value, (list, tuple, dict, set, frozenset, bytes, np.ndarray)):
             row, kind = series.index[position] + 1, type(value).__name__
             return DataError(
-                f"column '{series.name}', row {row} holds a {kind}; a cell must be a number, a text, a date or true/false"
+                f"column '{series.name}', row {row} holds a {kind}; a cell must be a number, a text, a date or "
+                "true/false; give its pieces columns of their own"
             )
-    return DataError(f"column '{series.name}' holds values that are neither numbers, texts, dates nor true/false")
+    return DataError(f"column '{series.name}' holds values that are neither numbers, texts, dates nor true/false; convert it")
 
 
 def _is_text(series: pd.Series) -> bool:
@@ -119,6 +120,8 @@ def _parsed(series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         numbers = pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     except TypeError:
         raise _unreadable(series) from None
+    except OverflowError:  # whole numbers of JSON know no limit
+        return _parsed(series.map(lambda cell: np.inf if isinstance(cell, int) and abs(cell) > LARGEST else cell))
     doubtful = np.flatnonzero(np.isnan(numbers))
     codes, texts = texts_of(series.iloc[doubtful])
     number_of_text = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)

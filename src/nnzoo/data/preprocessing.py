@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nnzoo.core.dataset import Dataset
-from nnzoo.core.errors import RunError
+from nnzoo.core.errors import RunError, about
 from nnzoo.core.fields import Spec, Stored
 from nnzoo.data.raw import Raw
 
@@ -72,11 +72,10 @@ class Preprocessing(ABC):
         import torch
 
         raw = source if isinstance(source, Raw) else self.read(source)
-        weight = self.weights(raw)
-        dataset = Dataset(
-            self.spec(train_size), self.encode(raw), weight=None if weight is None else torch.from_numpy(weight.astype(np.float32))
-        )
-        return Opened(dataset, raw)
+        with about(raw.name):
+            weight, columns = self.weights(raw), self.encode(raw)
+        weights = None if weight is None else torch.from_numpy(weight.astype(np.float32))
+        return Opened(Dataset(self.spec(train_size), columns, weight=weights), raw)
 
     def restore(self, name: str, value: Any) -> Any:
         """Standardised values of an input field in a person's terms (a frame, pixels 0..255, strings); for made data."""
@@ -92,12 +91,16 @@ class Preprocessing(ABC):
 
 
 def load_preprocessing(folder: Path, sorts: dict[str, type[Preprocessing]]) -> Preprocessing:
-    """Read what `save` wrote. Raises RunError if it is missing or of a newer format."""
+    """Read what `save` wrote. Raises RunError if it is missing, of a newer format or not what `save` writes."""
     path = folder / "preprocessing.json"
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read: {error}") from None
-    if facts.pop("format", None) != 1 or facts.get("sort") not in sorts:
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"{path} cannot be read ({error}); copy the run again from where it is whole") from None
+    if not isinstance(facts, dict) or facts.pop("format", None) != 1 or facts.get("sort") not in sorts:
         raise RunError(f"{path} was written by a newer nnzoo; update nnzoo to read it")
-    return sorts[facts.pop("sort")].from_facts(facts)
+    try:
+        return sorts[facts.pop("sort")].from_facts(facts)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        lacks = f"it lacks {error}" if isinstance(error, KeyError) else (str(error).splitlines() or ["it is damaged"])[0]
+        raise RunError(f"{path} is not what nnzoo writes ({lacks}); copy the run again from where it is whole") from None

@@ -88,8 +88,10 @@ class TablePreprocessing(Preprocessing):
         if weight is not None:
             known_column(raw, weight, "weight column")
         if len(set(targets)) < len(targets) or weight in targets:
-            raise DataError(f"targets {', '.join(targets)} and weight {weight or 'none'} must be different columns")
+            raise DataError(f"targets {', '.join(targets)} and weight {weight or 'none'} must be different columns; name others")
         order = [name for name in raw.frame.columns if name not in targets and name != weight]
+        if len(rows) < 2:
+            raise DataError(f"{raw.name} has {len(raw)} rows, which leaves {len(rows)} to learn from; give more rows")
         train = raw.frame.iloc[rows]
         columns, notes = [], []
         for name in order:
@@ -97,7 +99,8 @@ class TablePreprocessing(Preprocessing):
             columns += [column] if column else []
             notes += [note] if note else []
         if not columns:
-            raise DataError(f"{raw.name} has no column to learn from: {'; '.join(notes) or 'all are targets'}")
+            why = "; ".join(notes[:5]) + ("; ..." if len(notes) > 5 else "") or "all are targets"
+            raise DataError(f"{raw.name} has no column to learn from ({why}); add columns that vary")
         output, more = _learn_output(raw.frame, rows, targets, task)
         return cls(columns, order, targets, output, weight, notes + more)
 
@@ -165,6 +168,8 @@ class TablePreprocessing(Preprocessing):
         wrong = np.flatnonzero(~(weight >= 0))
         if len(wrong):
             raise DataError(f"weight column '{self.weight}', row {wrong[0] + 1} is missing or negative; weights are 0 or more")
+        if not weight.any():
+            raise DataError(f"weight column '{self.weight}' is 0 in every row; give some rows a weight, or leave it out")
         return weight
 
     def read(self, source: Any) -> RawTable:
@@ -306,7 +311,7 @@ def _learn_output(
         if np.isnan(numbers).all():
             raise DataError(f"target '{name}' is missing in every training row; name another target or fill it in")
         if np.nanmin(numbers) == np.nanmax(numbers):
-            raise DataError(f"target '{name}' is {np.nanmin(numbers):g} in every training row; there is nothing to learn")
+            raise DataError(f"target '{name}' is {np.nanmin(numbers):g} in every training row; give rows in which it varies")
         moments.append(_moments(numbers))
     return Values(names=targets, mean=tuple(m for m, _ in moments), std=tuple(s for _, s in moments)), []
 
@@ -328,7 +333,8 @@ def _learn_labels(cells: pd.Series, rows: np.ndarray) -> tuple[Classes, list[str
         raise DataError(f"target '{cells.name}' is '{texts[met[0]]}' in every training row; give rows of at least two labels")
     if len(texts) > 20 and len(texts) > 0.5 * int((codes >= 0).sum()):
         raise DataError(
-            f"target '{cells.name}' has {len(texts)} different labels in {len(cells)} rows; labels must repeat to be learned"
+            f"target '{cells.name}' has {len(texts)} different labels in {len(cells)} rows; labels must repeat to be learned; "
+            "name another target with --target, or --task tabular-regression if they are numbers"
         )
     without = sorted(texts[i] for i in set(range(len(texts))) - set(met.tolist()))
     notes = [f"no training row has the label {', '.join(without[:5])} of target '{cells.name}'"] if without else []

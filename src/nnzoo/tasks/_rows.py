@@ -9,6 +9,5 @@ from nnzoo.core.dataset import Dataset
 
 def row_weights(dataset: Dataset) -> np.ndarray:
     """Weights of a view's rows (N, float64), ones where the data have none."""
-    if dataset.weight is None:
-        return np.ones(len(dataset))
-    return (dataset.weight if dataset.index is None else dataset.weight[dataset.index]).cpu().double().numpy()
+    weights = dataset.weights()
+    return np.ones(len(dataset)) if weights is None else weights.cpu().double().numpy()
