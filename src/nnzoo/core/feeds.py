@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,11 @@ class Stream(ABC):
     def at(self, drawn: int) -> Batch:
         """The batch that comes after `drawn` others (counted over all epochs)."""
 
+    def divided(self, rank: int, world: int) -> Stream:
+        """The same batches, of each the share of process `rank` of `world`; a share may be without rows (its fields are then not
+        given). A stream that does not know how gives every process the whole batch, which is right and brings nothing."""
+        return self
+
 
 class Feed(ABC):
     """How batches are drawn. `open` binds it to data; `validation` is the same view of the data in order, nothing random."""
@@ -55,14 +61,32 @@ class _Rows(Stream):
         self.length = -(-len(dataset) // batch)
         self.batch, self.epoch, self.random = batch, -1, augment is not None
         self.rows_N = dataset.stored_rows(torch.arange(len(dataset)))
+        self.share: tuple[int, int] | None = None
 
     def at(self, drawn: int) -> Batch:
         epoch, k = divmod(drawn, self.length)
         if self.seed is not None and epoch != self.epoch:
             order_N = torch.randperm(len(self.dataset), generator=generator(*self.seed, epoch))
             self.rows_N, self.epoch = self.dataset.stored_rows(order_N), epoch
-        batch = self.dataset.fetch(self.rows_N[k * self.batch : (k + 1) * self.batch])
+        rows_B = self.rows_N[k * self.batch : (k + 1) * self.batch]
+        if self.share is not None:
+            rows_B = rows_B[_share(len(rows_B), *self.share)]
+            if not len(rows_B):
+                return Batch({}, {}, 0)
+        batch = self.dataset.fetch(rows_B)
         return self.augment(batch) if self.augment else batch
+
+    def divided(self, rank: int, world: int) -> Stream:
+        """Every so-manieth row of a batch."""
+        mine = copy(self)
+        mine.share, mine.rows = (rank, world), len(range(self.rows)[_share(self.rows, rank, world)])
+        return mine
+
+
+def _share(rows: int, rank: int, world: int) -> slice:
+    """Which rows of a batch a process takes. As many processes take part as have at least two: statistics of one row are none."""
+    takers = max(1, min(world, rows // 2))
+    return slice(rank, None, takers) if rank < takers else slice(0, 0)
 
 
 @dataclass(frozen=True)
@@ -120,6 +144,13 @@ class _Windows(Stream):
         tokens_LT = self.text[where_LT].long().to(self.device)
         lengths_L = torch.full((self.lanes,), width + 1, device=self.device)
         return Batch({self.name: Sequences(tokens_LT, lengths_L)}, {}, self.lanes, fresh=k == 0)
+
+    def divided(self, rank: int, world: int) -> Stream:
+        """Every so-manieth lane, for the whole stage, so that each process carries the state of its own lanes."""
+        mine = copy(self)
+        mine.starts_L1 = self.starts_L1[rank::world]
+        mine.lanes = mine.rows = len(mine.starts_L1)
+        return mine
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor
 
 from nnzoo.core.errors import RunError
@@ -42,13 +43,7 @@ class Checkpoints:
     def save(self, checkpoint: Checkpoint) -> Path:
         """Write durably; older ones go only after the new one is safe. Raises RunError if it cannot be written."""
         make_folder(self.folder)
-        tensors = {
-            f"{group}|{name}": tensor.detach().cpu().contiguous()
-            for group, named in checkpoint.groups.items()
-            for name, tensor in named.items()
-        }
-        shared = _without_sharing(tensors)
-        data = save(shared, metadata={"format": str(FORMAT), "facts": json.dumps(checkpoint.facts, allow_nan=True)})
+        data = packed(checkpoint)
         self.number += 1
         path = self.folder / f"{self.number:08d}-{hashlib.sha256(data).hexdigest()}.safetensors"
         write_bytes(path, data)
@@ -95,6 +90,28 @@ class Checkpoints:
 
     def _paths(self) -> list[Path]:
         return [self.folder / match[0] for match in self._names()]
+
+
+def packed(checkpoint: Checkpoint) -> bytes:
+    """A checkpoint as the bytes of its file."""
+    tensors = {
+        f"{group}|{name}": tensor.detach().cpu().contiguous()
+        for group, named in checkpoint.groups.items()
+        for name, tensor in named.items()
+    }
+    facts = json.dumps(checkpoint.facts, allow_nan=True)
+    return save(_without_sharing(tensors), metadata={"format": str(FORMAT), "facts": facts})
+
+
+def unpacked(data: bytes) -> Checkpoint:
+    """What `packed` made bytes of."""
+    (length,) = struct.unpack("<Q", data[:8])  # safetensors: the length of a JSON header, the header, the tensors
+    metadata = json.loads(data[8 : 8 + length])["__metadata__"]
+    groups: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in load(data).items():
+        group, name = key.split("|", 1)
+        groups.setdefault(group, {})[name] = tensor
+    return Checkpoint(json.loads(metadata["facts"]), groups)
 
 
 def _without_sharing(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -10,33 +10,33 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from nnzoo.core.dataset import Parts
-from nnzoo.core.errors import Interrupted, NotFinite, RunError
-from nnzoo.core.events import Event, Progress, Saved, StageEnded, StageStarted, Validated, Warned
+from nnzoo.core.errors import NotFinite
+from nnzoo.core.events import Event, Progress, StageEnded, StageStarted, Validated
 from nnzoo.core.feeds import Stream, shuffled
 from nnzoo.core.learning import Clock, Move, Solve, Stage
 from nnzoo.core.network import Network
 from nnzoo.core.seeds import seed_default
-from nnzoo.training.checkpoints import Checkpoint, Checkpoints
-from nnzoo.training.devices import device_of
 from nnzoo.training.durable import lock
-from nnzoo.training.journal import Journal
+from nnzoo.training.handover import is_divided
 from nnzoo.training.names import prepare_modes
 from nnzoo.training.plan import look_every, planned_steps, validation_loss
+from nnzoo.training.processes import Processes
 from nnzoo.training.settings import Settings
 from nnzoo.training.signals import Stop, listening
-from nnzoo.training.state import Place, copy_of, found_of, put, rebuilt
+from nnzoo.training.standing import BEGIN, Standing
+from nnzoo.training.state import copy_of, put
 from nnzoo.training.steps import Stepper
 
 SHOW_EVERY = 0.1  # seconds between two progress events
-FEED, BEGIN = -2, -3  # the places of the feed and of what precedes the first step among the moves of a step, for seeds
+FEED = -2  # the place of the feed among the moves of a step, for seeds
 
 
 @dataclass
@@ -60,40 +60,22 @@ def train(
     folder: Path | None = None,
     listen: Sequence[Callable[[Event], Any]] = (),
     resume: bool = False,
+    processes: Processes | None = None,
 ) -> Outcome:
     """Train a network on `parts` by its stages.
 
     With a `folder`, journal and checkpoints are kept there and `resume` goes on from the last one; without, nothing is
-    written. Raises NotFinite (the weights are the last good ones), Interrupted after a signal, RunError if saving fails.
+    written. All `processes` call this alike, with the same parts; the first alone writes, listens and looks at validation data.
+    Raises NotFinite (the weights are the last good ones), Interrupted after a signal, RunError if saving fails.
     """
-    if folder is None:
-        with listening() as stop:
-            return _Run(network, parts, settings, None, listen, stop).run(resume)
-    with lock(folder), listening() as stop:
-        return _Run(network, parts, settings, folder, listen, stop).run(resume)
+    first = processes is None or processes.first
+    with nullcontext() if folder is None or not first else lock(folder), listening() as stop:
+        if processes is not None:
+            processes.told = stop
+        return _Run(network, parts, settings, folder, listen if first else (), stop, processes).run(resume)
 
 
-class _Run:
-    def __init__(
-        self,
-        network: Network,
-        parts: Parts,
-        settings: Settings,
-        folder: Path | None,
-        listen: Sequence[Callable[[Event], Any]],
-        stop: Stop,
-    ):
-        self.device = device_of(settings.device)
-        self.network = network.to(self.device)
-        self.parts = parts if parts.train.device == self.device else parts.to(self.device, parts.train.resident)
-        self.settings, self.folder, self.listen, self.stop = settings, folder, listen, stop
-        self.journal = Journal(folder)
-        self.checkpoints = None if folder is None else Checkpoints(folder)
-        self.place, self.best_tensors, self.memory = Place(), dict[str, Tensor](), dict[str, Tensor]()
-        self.restored: Checkpoint | None = None
-        self.stepper: Stepper | None = None
-        self.saved_at = time.perf_counter()
-
+class _Run(Standing):
     def run(self, resume: bool) -> Outcome:
         if resume:
             self._restore()
@@ -102,15 +84,22 @@ class _Run:
             self.journal.cut(0)
         if self.settings.compile:
             self.network.compile()
+        self._hand_over()
         if self.journal.size() == 0:
             self.journal.write("begin", kind=self.network.kind, settings=self.settings.facts())
         stages = self.network.stages(self.network.task)
         while self.place.stage < len(stages):
             stage = stages[self.place.stage]
-            if all(isinstance(move, Solve) and move.sees == "dataset" for move in stage.moves):
+            self.sharing = self.processes if is_divided(stage) else None
+            self.stop = self.told if self.sharing is None else Stop()
+            if self.sharing is None and not self.first:
+                pass
+            elif all(isinstance(move, Solve) and move.sees == "dataset" for move in stage.moves):
                 self._solve(stage, len(stages))
             else:
                 self._descend(stage, stages)
+            if self.sharing is None:
+                self._hand_over()
             self.place.validation = self.place.validation if self.place.best is None else self.place.best
             self.journal.write("stage ended", stage=stage.name, step=self.place.step, stopped=self.place.stopped)
             self._tell(StageEnded(self.place.stage, self.place.step, self.place.stopped, self.place.stage_seconds))
@@ -132,16 +121,18 @@ class _Run:
         place, settings = self.place, self.settings
         feed = stage.feed or shuffled()
         seed_default(settings.seed, place.stage, 0, BEGIN)  # a feed may encode with noise
-        stream = feed.open(self.parts.train, self.network, settings.seed, place.stage)
+        stream, sharing = feed.open(self.parts.train, self.network, settings.seed, place.stage), self.sharing
+        if sharing is not None:
+            stream = stream.divided(sharing.rank, sharing.world)
         validation: Stream | None = None
         if stage.validate is not None and self.parts.valid is not None and len(self.parts.valid):
             validation = feed.validation().open(self.parts.valid, self.network, settings.seed, place.stage)
         if place.steps is None:
-            place.steps = planned_steps(self.network, stage, place.stage, stages, settings, stream, validation, self.stop)
+            place.steps = planned_steps(self.network, stage, place.stage, stages, settings, stream, validation, self.told, sharing)
             if place.steps is None:
                 self._interrupt(stage)
             self.journal.write("planned", stage=stage.name, steps=place.steps, budget=settings.budget)
-        self.stepper = stepper = Stepper(self.network, stage, place.stage, settings, place.steps)
+        self.stepper = stepper = Stepper(self.network, stage, place.stage, settings, place.steps, sharing)
         self.memory = self._first_memory(stream.rows)
         if self.restored is not None:
             self._put_back(stepper)
@@ -169,6 +160,9 @@ class _Run:
             now = time.perf_counter()
             place.seconds, place.stage_seconds = before[0] + now - began, before[1] + now - began
             place.epochs = epochs_before + -(-place.drawn // stream.length)
+            overdue = now - self.saved_at > settings.checkpoint_seconds
+            if sharing is not None:
+                overdue = self._agreed(stepper, overdue)
             if self.stop:
                 self._interrupt(stage)
             over = place.step >= place.steps
@@ -178,7 +172,7 @@ class _Run:
                     self._interrupt(stage)
             if over or (patience and place.since >= patience):
                 break
-            if now - self.saved_at > settings.checkpoint_seconds:
+            if overdue:
                 self._save()
             if now - shown > SHOW_EVERY:
                 shown = now
@@ -191,7 +185,7 @@ class _Run:
                 )
             clock.step, clock.epoch = place.step, place.drawn // stream.length
             if stream.random:
-                seed_default(settings.seed, place.stage, place.step, FEED)
+                seed_default(settings.seed, place.stage, place.step, FEED, *self._own)
             batches = [stream.at(place.drawn + k) for k in range(settings.accumulate)]
             stepper.step(batches, clock)
             self.memory = clock.memory
@@ -216,7 +210,7 @@ class _Run:
             raw = copy_of(self.network) if stepper.average is not None else {}
             if stepper.average is not None:
                 self._use_average(stepper)
-            result = validation_loss(self.network, stage, validation, self.settings, place.stage, place.step, self.stop)
+            result = self._validation_loss(stage, validation)
             if result is not None:
                 valid, more = result
                 metrics = {**metrics, **more}
@@ -245,18 +239,33 @@ class _Run:
         self.journal.write("look", best=better, **line)
         self._tell(Validated(place.stage, place.step, place.epochs, train, valid, better, place.seconds, metrics))
 
+    def _validation_loss(self, stage: Stage, validation: Stream) -> tuple[float | None, dict[str, float]] | None:
+        """What the first process finds, in all; None if it was told to stop on the way."""
+        result = None
+        if self.first:
+            place = self.place
+            result = validation_loss(self.network, stage, validation, self.settings, place.stage, place.step, self.told)
+        if self.sharing is not None:
+            result = self.sharing.share_json(result)
+            self.stop.signal = self._signal() if result is None else None
+        return result
+
+    def _agreed(self, stepper: Stepper, overdue: bool) -> bool:
+        """Whether to save now, for all; sets `stop` for all. Each tells its own wish with the gradients of the next step."""
+        assert stepper.reduction is not None
+        stepper.reduction.wishes = (bool(self.told), overdue and self.first)
+        if self.place.step % stepper.guard.reads_every:
+            return False
+        stop, save = stepper.reduction.agreed()
+        if stop:
+            self.stop.signal = self._signal()
+        return save
+
     def _use_average(self, stepper: Stepper) -> None:
         assert stepper.average is not None
         with torch.no_grad():
             for name, parameter in stepper.trained:
                 parameter.copy_(stepper.average[name])
-
-    def _check(self, stepper: Stepper) -> None:
-        try:
-            stepper.check()
-        except NotFinite as error:
-            self.journal.write("not finite", stage=error.stage, step=error.step, move=error.move)
-            raise
 
     # ---- stages that are solved on the whole data set
 
@@ -310,61 +319,3 @@ class _Run:
             error = NotFinite(stage.name, self.place.yields, move.name, kept=False)
             self.journal.write("not finite", stage=error.stage, step=error.step, move=error.move)
             raise error
-
-    def _first_memory(self, rows: int) -> dict[str, Tensor]:
-        seed_default(self.settings.seed, self.place.stage, 1, BEGIN)  # chains may begin at random
-        return self.network.memory(rows)
-
-    # ---- saving and going on
-
-    def _save(self) -> None:
-        if self.checkpoints is None:
-            return
-        groups = {"model": self.network.state_dict(), "best": self.best_tensors, "memory": self.memory}
-        if self.stepper is not None:
-            self._check(self.stepper)
-            groups.update(self.stepper.tensors())
-        facts = {"place": self.place.facts(), "found": found_of(self.network), "journal": self.journal.settle()}
-        path = self.checkpoints.save(Checkpoint(facts, groups))
-        self.saved_at = time.perf_counter()
-        self._tell(Saved(self.place.stage, self.place.step, str(path)))
-
-    def _restore(self) -> None:
-        """Take up the newest whole checkpoint; without one, begin anew."""
-        if self.checkpoints is None:
-            raise RunError("there is no folder to resume from")
-        checkpoint, warnings = self.checkpoints.load()
-        for text in warnings:
-            self._tell(Warned(text))
-        if checkpoint is None:
-            self.journal.cut(0)
-            return
-        self.place = Place(**checkpoint.facts["place"])
-        self.network = rebuilt(self.network, checkpoint.facts["found"]).to(self.device)
-        put(self.network, checkpoint.groups.get("model", {}))
-        self.best_tensors = {n: t.to(self.device) for n, t in checkpoint.groups.get("best", {}).items()}
-        self.memory = {n: t.to(self.device) for n, t in checkpoint.groups.get("memory", {}).items()}
-        self.journal.cut(checkpoint.facts["journal"])
-        if self.place.steps is not None or self.place.yields:
-            self.restored = checkpoint
-
-    def _put_back(self, stepper: Stepper) -> None:
-        assert self.restored is not None
-        stepper.load(self.restored.groups)
-        self.memory = {n: t.to(self.device) for n, t in self.restored.groups.get("memory", {}).items()}
-        self.restored = None
-
-    def _interrupt(self, stage: Stage) -> NoReturn:
-        """Save, then say how to go on."""
-        self._save()
-        where = f"in stage '{stage.name}' at step {self.place.step or self.place.yields}"
-        if self.folder is None:
-            raise Interrupted(f"stopped by {self.stop.signal} {where}; nothing was saved, since no folder was given")
-        self.journal.write("interrupted", signal=self.stop.signal, step=self.place.step)
-        raise Interrupted(
-            f"stopped by {self.stop.signal} {where}; all is saved: the same command with --out {self.folder} --resume goes on"
-        )
-
-    def _tell(self, event: Event) -> None:
-        for listener in self.listen:
-            listener(event)

@@ -12,6 +12,7 @@ from nnzoo.core.learning import Clock, Stage
 from nnzoo.core.network import Network
 from nnzoo.core.seeds import seed_default
 from nnzoo.training.names import training_mode
+from nnzoo.training.processes import Processes
 from nnzoo.training.settings import Budget, Settings
 from nnzoo.training.state import copy_of, put
 from nnzoo.training.steps import Stepper
@@ -34,9 +35,10 @@ def planned_steps(
     stream: Stream,
     validation: Stream | None,
     stop: object = False,
+    processes: Processes | None = None,
 ) -> int | None:
-    """The length of a stage in steps. A time budget is measured on the spot with steps that are undone; None if `stop` became
-    true on the way."""
+    """The length of a stage in steps. A time budget is measured on the spot with steps that are undone (by the first of several
+    processes, for all); None if `stop` became true on the way."""
     epoch_steps = max(1, stream.length // settings.accumulate)
     if settings.budget is None:
         return stage.epochs * epoch_steps
@@ -47,7 +49,7 @@ def planned_steps(
         return max(1, round(amount * epoch_steps))
     if budget.unit == "steps":
         return max(1, round(amount))
-    return _steps_in(amount, network, stage, number, settings, stream, validation, epoch_steps, stop)
+    return _steps_in(amount, network, stage, number, settings, stream, validation, epoch_steps, stop, processes)
 
 
 def _steps_in(
@@ -60,18 +62,24 @@ def _steps_in(
     validation: Stream | None,
     epoch_steps: int,
     stop: object,
+    processes: Processes | None,
 ) -> int | None:
     """Steps that fit into `seconds`, looks at the validation part included."""
     began = time.perf_counter()
     before = copy_of(network)
-    stepper = Stepper(network, stage, number, settings, 1)
+    stepper = Stepper(network, stage, number, settings, 1, processes)
     clock = Clock(number, memory=network.memory(stream.rows))
     period = 1
     for descend in stage.moves:
         period = max(period, getattr(descend, "every", 1))
     times: list[float] = []
     allowed = min(2.0, 0.05 * seconds)
-    while not stop and (len(times) < 2 or (time.perf_counter() - began < allowed and len(times) < 200)):
+    while True:
+        stopped, enough = bool(stop), len(times) > 1 and (time.perf_counter() - began >= allowed or len(times) == 200)
+        if processes is not None:  # the first knows when it is enough; any may have been told to stop
+            stopped, enough = map(bool, processes.largest(stopped, enough and processes.first))
+        if stopped or enough:
+            break
         start = time.perf_counter()
         for _ in range(period):
             stepper.step([stream.at(clock.step % max(1, stream.length))] * settings.accumulate, clock)
@@ -79,21 +87,28 @@ def _steps_in(
         stepper.guard.sums()  # waits for the device
         times.append((time.perf_counter() - start) / period)
     put(network, before)
-    if stop:
+    if stopped:
         return None
-    step_seconds = statistics.median(times[1:])
-    look_seconds = 0.0
-    if validation is not None and stage.validate is not None:
-        start = time.perf_counter()
-        if validation_loss(network, stage, validation, settings, number, 0, stop) is None:
-            return None
-        look_seconds = time.perf_counter() - start
-    left = max(0.0, seconds - (time.perf_counter() - began))
-    few, many = 1, max(2, int(left / step_seconds) + 1)
-    while many - few > 1:  # looks take time from steps, and the number of looks depends on the steps
+    steps: int | None = None
+    if processes is None or processes.first:
+        look_seconds: float | None = 0.0
+        if validation is not None and stage.validate is not None:
+            start = time.perf_counter()
+            looked = validation_loss(network, stage, validation, settings, number, 0, stop)
+            look_seconds = None if looked is None else time.perf_counter() - start
+        if look_seconds is not None:
+            left = max(0.0, seconds - (time.perf_counter() - began))
+            steps = _that_fit(left, statistics.median(times[1:]), look_seconds, epoch_steps)
+    return steps if processes is None else processes.share_json(steps)
+
+
+def _that_fit(seconds: float, step_seconds: float, look_seconds: float, epoch_steps: int) -> int:
+    """Steps that fit into `seconds`: looks take time from them, and the number of looks depends on the steps."""
+    few, many = 1, max(2, int(seconds / step_seconds) + 1)
+    while many - few > 1:
         steps = (few + many) // 2
         looks = -(-steps // look_every(epoch_steps, steps))
-        few, many = (steps, many) if steps * step_seconds + looks * look_seconds <= left else (few, steps)
+        few, many = (steps, many) if steps * step_seconds + looks * look_seconds <= seconds else (few, steps)
     return few
 
 

@@ -40,7 +40,8 @@ class Settings:
     """Settings of one run. `budget` None means the length that the kind's stages name.
 
     `accumulate` batches make one step; `patience` looks at the validation part without a better one end a stage (None: as
-    the stage says, 0: never); `checkpoint_seconds` is the time between checkpoints, which never changes the result.
+    the stage says, 0: never); `checkpoint_seconds` is the time between checkpoints, which never changes the result. Of several
+    processes one that is silent for `timeout` seconds is taken for lost.
     """
 
     budget: str | None = None
@@ -51,12 +52,15 @@ class Settings:
     patience: int | None = None
     compile: bool = False
     checkpoint_seconds: float = 30.0
+    timeout: float = 60.0
 
     def __post_init__(self) -> None:
         if self.budget is not None:
             Budget.parse(self.budget)
         if self.accumulate < 1:
             raise ConfigError("accumulate must be at least 1")
+        if not self.timeout > 0:
+            raise ConfigError("timeout must be more than 0 seconds")
         if self.precision not in ("float32", "bfloat16"):
             raise ConfigError(f"precision '{self.precision}' is unknown; use float32 or bfloat16")
 

@@ -18,16 +18,20 @@ from nnzoo.training.devices import reads_flags_every
 from nnzoo.training.guards import guard_for, norm_of
 from nnzoo.training.names import parameters_of, prepare_modes
 from nnzoo.training.optimisers import build, key_of
+from nnzoo.training.processes import Processes
+from nnzoo.training.reduction import Pairs, Reduction
 from nnzoo.training.settings import Settings
 
 
 class Stepper:
-    """Executes the steps of one stage.
+    """Executes the steps of one stage, with `processes` on shares of the same batches.
 
     A loss or gradient that is not finite changes nothing: see `guards`.
     """
 
-    def __init__(self, network: Network, stage: Stage, number: int, settings: Settings, steps: int):
+    def __init__(
+        self, network: Network, stage: Stage, number: int, settings: Settings, steps: int, processes: Processes | None = None
+    ):
         self.network, self.stage, self.number, self.settings = network, stage, number, settings
         self.trained = prepare_modes(network, stage.trains)
         self.moves = [(move, self._parameters(move) if isinstance(move, Descend) else []) for move in stage.moves]
@@ -37,7 +41,8 @@ class Stepper:
         device = network.device
         self.guard = guard_for(device, reads_flags_every(device), len(self.moves))
         self.metrics: dict[str, Any] = {}
-        self.rank = 0
+        self.rank = 0 if processes is None else processes.rank
+        self.reduction = None if processes is None else Reduction(processes, device)
         self.moving: list[Tensor] | None = None
         self.autocast = torch.autocast(device.type, dtype=torch.bfloat16) if settings.precision == "bfloat16" else nullcontext()
         self.average = None if stage.ema is None else {name: parameter.detach().clone() for name, parameter in self.trained}
@@ -70,13 +75,13 @@ class Stepper:
     def _descend(self, k: int, move: Descend, parameters: list[nn.Parameter], batches: Sequence[Batch], clock: Clock) -> None:
         statistics = self._moving_buffers()
         wanted = None if len(parameters) == len(self.trained) else parameters
-        if len(batches) == 1:
+        if len(batches) == 1 and self.reduction is None:
             with self.autocast:
                 total, weight, metrics = move.loss(batches[0], clock)
             total.backward(self.guard.share(total, weight), inputs=wanted)
             total = total.detach()
         else:
-            total, weight, metrics = self._accumulate(move, parameters, batches, clock)
+            total, weight, metrics = self._accumulate(move, parameters, batches, clock, statistics)
         with torch.no_grad():
             gradients = [p.grad for p in parameters if p.grad is not None]
             optimiser = self.optimisers[key_of(move)]
@@ -93,17 +98,24 @@ class Stepper:
             self.metrics = {**self.metrics, **metrics}
 
     def _accumulate(
-        self, move: Descend, parameters: list[nn.Parameter], batches: Sequence[Batch], clock: Clock
+        self, move: Descend, parameters: list[nn.Parameter], batches: Sequence[Batch], clock: Clock, statistics: Pairs
     ) -> tuple[Tensor, Tensor, Any]:
-        """Gradients of several batches as if they were one: sums are added, and divided by the weight of all."""
+        """Gradients of several batches, and of all processes, as if they were one: sums are added, and divided by the weight of
+        all. A process that has no rows of a batch adds nothing."""
         total, weight = torch.zeros((), device=self.network.device), torch.zeros((), device=self.network.device)
+        metrics: Any = {}
         for batch in batches:
+            if not len(batch):
+                continue
             with self.autocast:
                 loss = move.loss(batch, clock)
             loss.sum.backward(inputs=parameters)
-            total, weight = total + loss.sum.detach(), weight + loss.weight
+            total, weight, metrics = total + loss.sum.detach(), weight + loss.weight, loss.metrics
+        if self.reduction is not None:
+            with torch.no_grad():
+                total, weight = self.reduction(parameters, total, weight, any(map(len, batches)), statistics)
         torch._foreach_div_([p.grad for p in parameters if p.grad is not None], weight + (weight == 0))
-        return total, weight, loss.metrics
+        return total, weight, metrics
 
     def _solve(self, k: int, move: Solve, batches: Sequence[Batch], clock: Clock) -> None:
         """A rule has no loss whose finiteness could stop its update: what it may change is kept, looked at, and put back if bad."""
