@@ -6,10 +6,11 @@ model's preprocessing does, and `place` lays parts out for a device.
 
 from __future__ import annotations
 
+import functools
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ import torch
 
 from nnzoo import tasks
 from nnzoo.core.dataset import Parts
-from nnzoo.core.errors import ConfigError, DataError
+from nnzoo.core.errors import ConfigError, DataError, about
 from nnzoo.core.fields import Spec
 from nnzoo.core.task import Task
 from nnzoo.data import splits
@@ -37,7 +38,19 @@ _SORTS: tuple[tuple[type[Raw], str, str], ...] = (
     (RawTexts, "texts", "TextPreprocessing"),
     (RawGraph, "graph", "GraphPreprocessing"),
 )
+T = TypeVar("T")
 _MODULES = {"table": "table", "images": "image", "texts": "text", "graph": "graph"}
+
+
+def _naming_the_data(function: Callable[..., T]) -> Callable[..., T]:
+    """A function of raw data whose errors say which data."""
+
+    @functools.wraps(function)
+    def run(raw: Raw, *args: Any, **kwargs: Any) -> T:
+        with about(raw.name):
+            return function(raw, *args, **kwargs)
+
+    return run
 
 
 @dataclass
@@ -67,6 +80,7 @@ def sort_of(raw: Raw) -> str:
     return next(sort for kind, sort, _ in _SORTS if isinstance(raw, kind))
 
 
+@_naming_the_data
 def infer_task(raw: Raw, targets: Sequence[str] = ()) -> str:
     """The name of the task that the data pose: predict what there is to predict, else make more of the same. Raises DataError."""
     if isinstance(raw, RawTable):
@@ -163,9 +177,11 @@ def prepare(
         absent = [name for name in spec.outputs if name not in dataset.columns]
         if absent:
             raise DataError(f"the {part} data have no target '{absent[0]}'; add its column, or use predict, which needs none")
+        if (weights := dataset.weights()) is not None and not weights.any():
+            raise DataError(f"{raw.name}: all weights of the {part} part are 0; give some of its rows a weight")
     refusal = asked.fits(spec)
     if refusal is not None:
-        raise DataError(f"{raw.name}: {refusal}")
+        raise DataError(f"{raw.name}: {refusal}; leave --task out, or see what fits with: nnzoo data {raw.name}")
     more = learned.notes if isinstance(learned, TablePreprocessing) else []
     parts = Parts(made["train"], made.get("valid"), made.get("test"))
     return Prepared(raw.name, asked, spec, parts, learned, raw, [*raw.notes, *notes, *more], rows, others)
@@ -209,6 +225,7 @@ def _inherited_targets(inherit: TablePreprocessing, targets: Sequence[str] | str
     return inherit.targets
 
 
+@_naming_the_data
 def _preprocessing(raw: Raw, rows: np.ndarray, inherit: Preprocessing | None, ways: dict[str, Any]) -> Preprocessing:
     if inherit is None:
         return sorts()[sort_of(raw)].fit(raw, rows, **ways)
@@ -216,6 +233,7 @@ def _preprocessing(raw: Raw, rows: np.ndarray, inherit: Preprocessing | None, wa
     return inherit
 
 
+@_naming_the_data
 def _answered(raw: Raw, targets: tuple[str, ...], task: str) -> tuple[np.ndarray, np.ndarray | None]:
     """The rows that have an answer, and the codes of their labels where they have labels."""
     rows = np.arange(len(raw))
@@ -237,8 +255,12 @@ def _answered(raw: Raw, targets: tuple[str, ...], task: str) -> tuple[np.ndarray
         return rows, None
     kept = _some(raw, rows[codes >= 0], targets)
     if "classification" in task and len(np.unique(codes[kept])) == 1 and len(raw) > 1 and not isinstance(raw, RawTable):
-        raise DataError(f"{raw.name} has only one label; give data with at least two")
+        raise DataError(f"{raw.name} has only one label, '{_label_of(raw, kept[0])}'; give data with at least two")
     return kept, codes[kept] if "classification" in task else None
+
+
+def _label_of(raw: Raw, row: int) -> str:
+    return str(raw.labels[row])  # type: ignore[attr-defined]
 
 
 def _some(raw: Raw, rows: np.ndarray, targets: tuple[str, ...]) -> np.ndarray:
@@ -247,6 +269,7 @@ def _some(raw: Raw, rows: np.ndarray, targets: tuple[str, ...]) -> np.ndarray:
     return rows
 
 
+@_naming_the_data
 def _divide(
     raw: Raw, usable: np.ndarray, labels: np.ndarray | None, split: str, seed: int, wanted: dict[str, float]
 ) -> tuple[dict[str, np.ndarray], str | None]:
