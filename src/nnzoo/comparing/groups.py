@@ -213,7 +213,7 @@ def _table(grouping: Grouping, comparison: Comparison, tints: dict[str, str]) ->
     low, high = padded([v for v in ends if v is not None])
     if metric in SHARES:
         low, high = max(0.0, low), min(1.0, high)
-    scale = Scale(low, high, 6, 114)
+    scale = Scale(low, high, 6, 104)
     head = "".join(f"<th scope=col>{escape(e.kind)}" for e in entries)
     body = ""
     for group in groups:

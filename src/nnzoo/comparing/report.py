@@ -13,7 +13,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from nnzoo.comparing import calibration, examples, groups, tradeoffs
+from nnzoo.comparing import calibration, disagreement, examples, groups, tradeoffs
 from nnzoo.comparing.budget import seconds_of
 from nnzoo.comparing.charts import COLOURS, Line, Scale, curves, interval_mark, padded
 from nnzoo.comparing.entries import Comparison, Entry
@@ -44,6 +44,7 @@ def render(comparison: Comparison) -> str:
         ("Score against time and size", tradeoffs.section(comparison, tints, _scale(comparison))),
         ("Learning curves", _learning(comparison, tints)),
         ("Scores by group", groups.section(comparison, tints)),
+        disagreement.section(comparison),
         *examples.sections(comparison, tints[best.kind] if best else GREY),
         ("Calibration", calibration.section(comparison, tints)),
         ("Kinds that did not start", _refused(comparison)),

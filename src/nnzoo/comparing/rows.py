@@ -9,6 +9,7 @@ from html import escape
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from PIL import Image as Pillow
 
@@ -30,8 +31,7 @@ def rows_shown(comparison: Comparison, test: Dataset, rows: torch.Tensor, captio
     if isinstance(field, Image):
         return grid(restore(name, value), captions, "test picture")
     if isinstance(field, Tokens):
-        lines = [text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE] + " ..." for text in restore(name, texts_of(value))]
-        return table(["text"], [[line] for line in lines], captions)
+        return table(["text"], clipped_lines(restore(name, texts_of(value))), captions)
     if isinstance(field, Graph):
         nodes = (rows if test.index is None else test.index[rows]).tolist()
         names = getattr(comparison.prepared.raw, "nodes", None) if "test" in comparison.prepared.rows else None
@@ -45,7 +45,28 @@ def rows_shown(comparison: Comparison, test: Dataset, rows: torch.Tensor, captio
 
 
 def _cell(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, (float, np.floating)) else "" if value is None else str(value)
+    if value is None or value is pd.NaT or value is pd.NA or value != value:
+        return ""
+    if isinstance(value, pd.Timestamp):
+        return str(value.date()) if value == value.normalize() else str(value)
+    return f"{value:.4g}" if isinstance(value, (float, np.floating)) else str(value)
+
+
+def clipped_lines(texts: Sequence[str]) -> list[list[str]]:
+    """Texts as a column of cells, long ones cut."""
+    return [[text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE] + " ..."] for text in texts]
+
+
+def written_cells(frame: pd.DataFrame) -> list[str]:
+    """Each row of a frame in words: names and values of its first columns."""
+    names = [str(c) for c in frame.columns[:MOST_COLUMNS]]
+    return [", ".join(f"{n} {_cell(v)}" for n, v in zip(names, row)) for row in frame.itertuples(index=False)]
+
+
+def picture_cell(pixels_P: np.ndarray, field: Image, what: str) -> str:
+    """A cell with a picture, from numbers in 0..1 (C H W in one row)."""
+    pixels_CHW = (pixels_P.clip(0, 1) * 255).round().astype(np.uint8).reshape(field.channels, field.height, field.width)
+    return f'<td><img class="inline" src="{data_uri(pixels_CHW.transpose(1, 2, 0))}" alt="{escape(what)}">'
 
 
 def table(columns: Sequence[str], cells: Sequence[Sequence[str]], captions: Sequence[str], first: str = "answer") -> str:
