@@ -3,6 +3,12 @@
 
 def main() -> None:
     """Run the command line on `sys.argv`."""
-    from nnzoo.cli.app import app
+    import os
+    import sys
 
+    from nnzoo.cli.app import app
+    from nnzoo.core.launch import rank
+
+    if rank():
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # of several processes the first answers for all
     app(prog_name="nnzoo")

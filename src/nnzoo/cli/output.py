@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import typer
 
-from nnzoo.core.errors import Interrupted, NnzooError
+from nnzoo.core.errors import ConfigError, Interrupted, NnzooError
+from nnzoo.core.launch import rank, world
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 WRONG, STOPPED = 2, 130  # exit codes
+TOGETHER = ("train",)  # commands that several processes run together
 WIDE = 160  # columns where there is no terminal to ask
 
 
@@ -29,7 +31,7 @@ def console(stderr: bool = False) -> Console:
     """A console that shows text as it is: people's column names may hold brackets and colons."""
     from rich.console import Console
 
-    made = Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=False)
+    made = Console(stderr=stderr, quiet=rank() > 0, markup=False, highlight=False, emoji=False, soft_wrap=False)
     if not made.is_terminal:
         made.width = WIDE
     return made
@@ -46,13 +48,12 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
+            _check_alone(command.__name__)
             return command(*args, **kwargs)
-        except Interrupted as error:
-            say(str(error))
-            code = STOPPED
         except NnzooError as error:
-            say(str(error))
-            code = WRONG
+            if not error.said:
+                say(str(error))
+            code = STOPPED if isinstance(error, Interrupted) else WRONG
         except KeyboardInterrupt:
             say("stopped")
             code = STOPPED
@@ -66,6 +67,14 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
         raise typer.Exit(code)
 
     return run
+
+
+def _check_alone(command: str) -> None:
+    """Under torchrun every process runs the command: only training is made for that. Raises ConfigError."""
+    if world() > 1 and command not in TOGETHER:
+        error = ConfigError(f"nnzoo {command} does its work in one process; start it without torchrun, which is for nnzoo train")
+        error.said = rank() > 0
+        raise error
 
 
 @contextlib.contextmanager

@@ -37,6 +37,9 @@ def train(
     from_run: Annotated[str | None, typer.Option("--from", metavar="RUN", help="Start from this run's weights.")] = None,
     out: Annotated[str | None, typer.Option("--out", metavar="RUN", help="The folder for the run; else one under runs/.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted run at --out.")] = False,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="SECONDS", help="Under torchrun: after this long a silent process counts as lost.")
+    ] = 60.0,
     json: o.Json = False,
 ) -> None:
     """Train KIND on DATA, save the run, score it on the untouched test part."""
@@ -67,6 +70,7 @@ def train(
             from_run=from_run,
             out=out,
             resume=resume,
+            timeout=timeout,
             listen=(watch,),
         )
     if json:

@@ -48,7 +48,7 @@ class Processes:
         meeting, self.rank, self.world = next(dist.rendezvous("env://", timeout=timedelta(seconds=max(timeout, STARTING))))
         place = f"nnzoo/{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}/{next(_meetings)}"
         self.store = dist.PrefixStore(place, meeting.clone())  # a connection of its own: that of the group may be waiting
-        self.timeout, self.way_on, self.lost = timeout, "the same command with --resume goes on", ""
+        self.timeout, self.way_on, self.lost = timeout, "start it again", ""
         self.told: Stop | None = None  # what signals tell this process; a signal to another one is passed on to the first
         self.neighbour, self.handle = (self.rank + 1) % self.world, -1
         self.closing = threading.Event()

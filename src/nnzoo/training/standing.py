@@ -46,6 +46,8 @@ class Standing:
         self.parts = parts if parts.train.device == self.device else parts.to(self.device, parts.train.resident)
         self.settings, self.folder, self.listen = settings, folder, listen
         self.processes, self.first = processes, processes is None or processes.first
+        if processes is not None and folder is not None:
+            processes.way_on = f"the same command with --out {folder} --resume goes on"
         self.sharing: Processes | None = None  # those that share the work of this stage
         self.told = self.stop = told  # what this process is told, and what all that share the work have heard of it
         self.journal = Journal(folder if self.first else None)

@@ -10,19 +10,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nnzoo.core.errors import ConfigError, RunError, Unsuitable
+from nnzoo.core.errors import ConfigError, DataError, RunError, Unsuitable
 from nnzoo.core.events import Event, Warned
 from nnzoo.core.network import Network, No
 from nnzoo.core.seeds import seed_default
 from nnzoo.training.durable import sha256_of, write_text
 from nnzoo.training.loop import Outcome
 from nnzoo.training.loop import train as run_loop
+from nnzoo.training.processes import Processes, together
 from nnzoo.training.settings import Settings
 
 if TYPE_CHECKING:
     from nnzoo.data.prepare import Prepared
 
 REQUEST = "request.json"
+NO_MATTER = ("device", "checkpoint_seconds", "timeout")  # settings that may be others when a run is resumed
 
 
 @dataclass
@@ -72,46 +74,57 @@ def train(
     """Train a kind of network on data, save the run, score it on the untouched test part.
 
     `data` is a path, a known set's name, a pandas frame, arrays or tensors. `config` sets fields of the kind's Config, `more`
-    fields of `Settings` (precision, accumulate, patience, compile, checkpoint_seconds). `from_run` starts from a saved
-    run's weights and preprocessing. Raises NnzooError with one sentence.
+    fields of `Settings` (precision, accumulate, patience, compile, checkpoint_seconds, timeout). `from_run` starts from a saved
+    run's weights and preprocessing. Where torchrun has started several processes that call this alike, they train one network
+    together, and the first of them writes and tells. Raises NnzooError with one sentence.
     """
     from nnzoo.data.prepare import prepare
     from nnzoo.zoo.runs import load_run
 
-    settings = Settings(budget=budget, seed=seed, device=device, **more)
-    base = load_run(Path(from_run)) if from_run is not None else None
-    prepared = prepare(
-        data,
-        task=task,
-        targets=tuple(target),
-        valid=valid,
-        test=test,
-        split=split,
-        weight=weight,
-        seed=seed,
-        inherit=None if base is None else base[1],
-    )
-    for note in prepared.notes:
-        for listener in listen:
-            listener(Warned(note))
-    prepared.task = with_metric(prepared.task, metric)
-    network = build(kind, config if base is None else {**base[0].config.model_dump(), **config}, prepared, seed)
-    if base is not None:
-        inherit_weights(network, base[0], listen)
-    folder = _folder(out, resume, network.kind, prepared.name)
-    request = {
-        "kind": kind,
-        "data": prepared.name,
-        "task": prepared.task.name,
-        "target": list(target),
-        "split": split,
-        "config": network.config.model_dump(mode="json"),
-        "settings": {k: v for k, v in settings.facts().items() if k not in ("device", "checkpoint_seconds")},
-        "from": None if from_run is None else sha256_of(Path(from_run) / "model.safetensors"),
-    }
-    _agree(folder, request, resume)
-    outcome = run_loop(network, place(prepared, settings), settings, folder, listen, resume)
-    return finish(folder, outcome, prepared, settings)
+    with together(more.get("timeout", Settings.timeout)) as processes:
+        first = processes is None or processes.first
+        listen = listen if first else ()
+        own_device = device if processes is None else processes.device(device)
+        settings = Settings(budget=budget, seed=seed, device=own_device, **more)
+        base = load_run(Path(from_run)) if from_run is not None else None
+        prepared = prepare(
+            data,
+            task=task,
+            targets=tuple(target),
+            valid=valid,
+            test=test,
+            split=split,
+            weight=weight,
+            seed=seed,
+            inherit=None if base is None else base[1],
+        )
+        for note in prepared.notes:
+            for listener in listen:
+                listener(Warned(note))
+        prepared.task = with_metric(prepared.task, metric)
+        network = build(kind, config if base is None else {**base[0].config.model_dump(), **config}, prepared, seed)
+        if base is not None:
+            inherit_weights(network, base[0], listen)
+        request = {
+            "kind": kind,
+            "data": prepared.name,
+            "task": prepared.task.name,
+            "target": list(target),
+            "split": split,
+            "config": network.config.model_dump(mode="json"),
+            "settings": {k: v for k, v in settings.facts().items() if k not in NO_MATTER},
+            "from": None if from_run is None else sha256_of(Path(from_run) / "model.safetensors"),
+        }
+        folder = Path()
+        if first:
+            folder = _folder(out, resume, network.kind, prepared.name)
+            _agree(folder, request, resume)
+        if processes is not None:
+            _check_alike(processes, prepared)
+            folder = Path(processes.share_json(str(folder)))
+        outcome = run_loop(network, place(prepared, settings), settings, folder, listen, resume, processes)
+        trained = finish(folder, outcome, prepared, settings).to_json() if first else {}
+        return Trained(**(trained if processes is None else processes.share_json(trained)))
 
 
 def with_metric(task: Any, metric: str | None) -> Any:
@@ -200,6 +213,14 @@ def finish(folder: Path, outcome: Outcome, prepared: Prepared, settings: Setting
     )
     Checkpoints(folder).clear()
     return trained
+
+
+def _check_alike(processes: Processes, prepared: Prepared) -> None:
+    """Raise DataError if processes (on several machines) have made something else of the data."""
+    each = processes.gather(prepared.spec.model_dump_json().encode("utf-8"))
+    for rank, spec in enumerate(each):
+        if spec != each[0]:
+            raise DataError(f"process {rank} sees other data than the first; give every machine the same files")
 
 
 def _folder(out: str | Path | None, resume: bool, kind: str, data: str) -> Path:
