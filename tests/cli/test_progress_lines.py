@@ -11,7 +11,7 @@ from nnzoo.cli import progress
 from nnzoo.cli.fetch_progress import FetchWatch
 from nnzoo.cli.progress import Watch, clock
 from nnzoo.cli.race_progress import RaceWatch
-from nnzoo.comparing.running import Finished, Racing
+from nnzoo.comparing.running import Finished, Racing, Told
 from nnzoo.core.events import Event, Progress, StageEnded, StageStarted, Validated, Warned
 from nnzoo.data.fetch import Fetching
 
@@ -75,6 +75,36 @@ def test_a_comparison_shows_the_run_and_the_time_left_for_all() -> None:
     assert "mlp, seed 1 (3 of 9)" in shown and "1:05 left" in shown
     lines = told(RaceWatch, [*events, Finished("cnn", "network", 1, None, 1.0, "it failed")], False).splitlines()
     assert lines == ["note: the sun is bright", "mlp, seed 1: 0.975 (3.2 s)", "cnn, seed 1: it failed (1.0 s)"]
+
+
+def test_tuning_shows_the_trial_and_how_many_there_are() -> None:
+    events: list[Event] = [
+        Racing("mlp", "network", 77, 0, 14, None, 2, 10),
+        Finished("mlp", "network", 77, 0.91, 1.0, trial=2),
+        Finished("mlp", "network", 77, None, 0.5, trial=3, pruned=True),
+    ]
+    assert "mlp, trial 3 of 10 (1 of 14)" in told(RaceWatch, events, True)
+    assert told(RaceWatch, events, False).splitlines() == [
+        "mlp, trial 3: 0.91 on the validation part (1.0 s)",
+        "mlp, trial 4: given up (0.5 s)",
+    ]
+
+
+def test_several_workers_have_a_bar_each() -> None:
+    events: list[Event] = [
+        Told(0, "mlp", 1, None, STAGE[0]),
+        Told(1, "cnn", 7, 4, StageStarted(0, "learn", 1, 90, 9, "60s")),
+        Told(1, "cnn", 7, 4, Progress(0, 30, 90, 2, 0.25, 6.0)),
+        Told(0, "mlp", 1, None, Warned("the sun is bright")),
+        Told(0, "mlp", 1, None, STAGE[-1]),
+    ]
+    shown = told(RaceWatch, events, True)
+    assert "mlp, seed 1" in shown and "cnn, trial 5" in shown and "step 30, loss 0.25" in shown and "0:06 left" in shown
+    assert told(RaceWatch, events, False).splitlines() == ["note: mlp, seed 1: the sun is bright"]
+    watch = RaceWatch()
+    for event in events:
+        watch(event)
+    assert [task.description for task in watch.bars.tasks] == ["cnn, trial 5"]
 
 
 def test_a_fetch_shows_bytes() -> None:

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ from nnzoo.comparing.sharing import map_arrays, pack, received, sent, sent_back,
 from nnzoo.core.errors import ConfigError, Interrupted
 from nnzoo.core.events import Event
 
+# what a worker needs sooner or later: seconds of imports, done once and not by each
+NEEDED = ["nnzoo.comparing.workers", "nnzoo.comparing.tree_baselines", "nnzoo.data.prepare", "nnzoo.training.loop", "torch._dynamo"]
 Data = tuple[bytes, Path, list[tuple[int, int]]]  # what `pack` gave, the file of the arrays, and their places in it
 
 
@@ -136,11 +139,11 @@ class _Worker:
     """One process, as its parent sees it."""
 
     def __init__(self, number: int, data: Data, device: str, threads: int):
-        spawn = multiprocessing.get_context("spawn")
+        processes = _fresh_processes()
         self.number = number
         self.request: Request | None = None
-        self.connection, theirs = spawn.Pipe()
-        self.process = spawn.Process(target=work, args=(theirs, data, device, threads), daemon=True, name=f"nnzoo worker {number}")
+        self.connection, theirs = processes.Pipe()
+        self.process = processes.Process(target=work, args=(theirs, data, device, threads), daemon=True)
         self.process.start()
         theirs.close()  # so that the end of the process is the end of the pipe
 
@@ -177,6 +180,16 @@ class _Worker:
         if self.process.exitcode is None:
             self.process.kill()
             self.process.join()
+
+
+def _fresh_processes() -> Any:
+    """Processes that share no state with this one. On Linux a server that has imported what they need, and done nothing else,
+    forks them; elsewhere each imports it."""
+    if sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(NEEDED)
+    return processes
 
 
 EVENT, RESULT = b"e", b"r"
