@@ -17,6 +17,7 @@ ROOMS = [
     "data",
     "training",
     "zoo",
+    "sklearn",
     "comparing",
     "reproductions",
     "looking",
@@ -96,6 +97,7 @@ def test_imports_point_upward_only(room: str) -> None:
         ("training/a.py", "from nnzoo import zoo"),
         ("data/a.py", "from ..training import loop"),
         ("blocks/a.py", "import importlib\nimportlib.import_module(f'nnzoo.tasks.{x}')"),
+        ("sklearn/a.py", "from nnzoo.comparing import race"),
     ],
 )
 def test_a_wrong_import_is_found(path: str, text: str) -> None:

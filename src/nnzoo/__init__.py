@@ -5,6 +5,7 @@ The verbs of the command line under the same names (`nnzoo data` is `understand`
     nnzoo.train("mlp", "iris")          nnzoo.compare("digits", kinds=["mlp", "cnn"])
     model = nnzoo.load("runs/mlp-iris-1")
     model.predict(frame)                model.evaluate(frame)
+    nnzoo.sklearn.NetworkClassifier("mlp")
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nnzoo import sklearn as sklearn
     from nnzoo.comparing.race import compare as compare
     from nnzoo.core.errors import NnzooError as NnzooError
     from nnzoo.data.fetch import fetch as fetch
@@ -42,6 +44,7 @@ _WHERE = {
     "read": "nnzoo.data.reading",
     "reproduce": "nnzoo.reproductions",
     "runs": "nnzoo.zoo.listing",
+    "sklearn": "nnzoo.sklearn",
     "train": "nnzoo.zoo.fitting",
     "understand": "nnzoo.data.understand",
 }
@@ -55,7 +58,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'nnzoo' has no attribute '{name}'")
     from importlib import import_module
 
-    value = getattr(import_module(_WHERE[name]), name)
+    module = import_module(_WHERE[name])
+    value = module if module.__name__ == f"{__name__}.{name}" else getattr(module, name)
     globals()[name] = value
     return value
 

@@ -267,16 +267,19 @@ class GMDH(Network):
                 return self._enough(fit, o), judge
         order_N = torch.randperm(len(fit[0]), generator=generator(len(fit[0]))).to(self.device)
         cut = len(order_N) // 4
-        a_side, b_side = (tuple(t[rows] for t in fit) for rows in (order_N[cut:].sort().values, order_N[:cut].sort().values))
-        return self._enough(a_side, o), self._enough(b_side, o)
+        x_ND, y_N, w_N = fit
+        a_side, b_side = (
+            (x_ND[rows], y_N[rows], w_N[rows] / w_N[rows].sum())
+            for rows in (order_N[cut:].sort().values, order_N[:cut].sort().values)
+        )
+        return self._enough(a_side, o), b_side
 
-    def _enough(self, side: Any, o: int) -> tuple[Tensor, Tensor, Tensor]:
-        if len(side[0]) < len(POWERS):
+    def _enough(self, fit: tuple[Tensor, Tensor, Tensor], o: int) -> tuple[Tensor, Tensor, Tensor]:
+        if len(fit[0]) < len(POWERS):
             raise DataError(
                 f"target '{self.values.names[o]}' has too few known rows for gmdh, which needs about 30; give more rows or use mlp"
             )
-        x_ND, y_N, w_N = side
-        return x_ND, y_N, w_N / w_N.sum()
+        return fit
 
     def _side(self, dataset: Dataset, o: int) -> tuple[Tensor, Tensor, Tensor]:
         """Original inputs (N D), standardised target (N) and weights (N) of the rows whose target is known, in float64."""
