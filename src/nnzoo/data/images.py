@@ -26,11 +26,11 @@ from PIL import Image, ImageOps
 
 from nnzoo.core.errors import DataError
 from nnzoo.data.archives import need_file, open_zip, read_entry, unreadable
-from nnzoo.data.folders import arrange, files_below, visible
+from nnzoo.data.folders import arrange, files_below, passed_over, visible
 from nnzoo.data.idx import idx_files, is_idx, read_idx
 from nnzoo.data.image_arrays import read_npy, read_npz
 from nnzoo.data.pixel_store import PixelStore
-from nnzoo.data.raw import RawImages
+from nnzoo.data.raw import RawImages, shown
 
 MOST_PIXELS = 50_000_000
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
@@ -49,6 +49,15 @@ class _Picture(NamedTuple):
     where: str
     bytes: Callable[[], bytes]
     origin: object
+
+
+class _Header(NamedTuple):
+    """Size (turned as EXIF says), whether grey, and whether there are frames behind the first."""
+
+    width: int
+    height: int
+    grey: bool
+    animated: bool
 
 
 def read_images(path: Path | str, *, memory_limit: int | None = None, size: Size | None = None) -> RawImages:
@@ -83,7 +92,7 @@ def read_files(paths: Sequence[Path | str], *, memory_limit: int | None = None, 
         need_file(path)
     pictures = [_Picture(str(path), lambda path=path: _file_bytes(path), _stamp(path)) for path in files]  # type: ignore[misc]
     name = str(files[0]) if len(files) == 1 else f"{len(files)} files"
-    return _decode(name, pictures, [str(path) for path in files], None, None, memory_limit, size)
+    return _decode(name, pictures, [shown(str(path)) for path in files], None, None, memory_limit, size)
 
 
 def read_one(source: Any) -> np.ndarray:
@@ -93,17 +102,17 @@ def read_one(source: Any) -> np.ndarray:
         return _pixels(picture, (picture.height, picture.width, channels), "the picture")
     where = "the picture" if isinstance(source, bytes) else str(source)
     content = source if isinstance(source, bytes) else _file_bytes(Path(source))
-    width, height, grey = _header(content, where)
-    return _load(content, where, (height, width, 1 if grey else 3))
+    header = _header(content, where)
+    return _load(content, where, (header.height, header.width, 1 if header.grey else 3))
 
 
 def _read_folder(path: Path, memory_limit: int | None, size: Size | None) -> RawImages:
-    names = files_below(path, SUFFIXES)
+    names, notes = files_below(path, SUFFIXES, "pictures")
     if not names:
-        raise DataError(f"{path} holds no pictures; put them into one folder a class, as {path.name}/cat/1.png")
+        raise DataError(f"{path} is a folder with no pictures; put them into one folder a class, as {path.name}/cat/1.png")
     labels, parts = arrange(names, str(path))
     pictures = [_Picture(str(path / name), lambda file=path / name: _file_bytes(file), _stamp(path / name)) for name in names]  # type: ignore[misc]
-    return _decode(str(path), pictures, names, labels, parts, memory_limit, size)
+    return _decode(str(path), pictures, names, labels, parts, memory_limit, size, notes)
 
 
 def _read_zip(path: Path, memory_limit: int | None, size: Size | None) -> RawImages:
@@ -116,7 +125,8 @@ def _read_zip(path: Path, memory_limit: int | None, size: Size | None) -> RawIma
             raise DataError(f"{path} holds no pictures; pack one folder a class, as cat/1.png")
         labels, parts = arrange(sorted(by_name), str(path), wrapped=True)
         pictures = [_entry(path, archive, by_name[name]) for name in sorted(by_name)]
-        return _decode(str(path), pictures, sorted(by_name), labels, parts, memory_limit, size)
+        notes = passed_over([e.filename for e in entries if e.filename not in by_name and visible(e.filename)], "pictures")
+        return _decode(str(path), pictures, sorted(by_name), labels, parts, memory_limit, size, notes)
 
 
 def _entry(path: Path, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> _Picture:
@@ -149,6 +159,7 @@ def _decode(
     parts: np.ndarray | None,
     memory_limit: int | None,
     size: Size | None,
+    notes: Sequence[str] = (),
 ) -> RawImages:
     """All pictures at one size: first every header is looked at, then each picture is decoded into its place."""
     workers = min(8, os.cpu_count() or 1)
@@ -156,10 +167,10 @@ def _decode(
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own, stricter limit refuses with a sentence
         try:
             headers = list(pool.map(lambda picture: _header(picture.bytes(), picture.where), pictures))
-            counts = Counter((height, width) for width, height, _ in headers)
+            counts = Counter((header.height, header.width) for header in headers)
             if size is None:
                 commonest = max(counts, key=lambda hw: (counts[hw], hw[0] * hw[1], hw))
-                size = (*commonest, 1 if all(grey for _, _, grey in headers) else 3)
+                size = (*commonest, 1 if all(header.grey for header in headers) else 3)
             store = PixelStore((len(pictures), *size), [picture.origin for picture in pictures], memory_limit)
             try:
                 if not store.ready:
@@ -170,9 +181,18 @@ def _decode(
         except DataError:
             pool.shutdown(cancel_futures=True)
             raise
-    others = len(pictures) - counts[size[:2]]
-    notes = [f"{others} of {len(pictures)} pictures had another size and were resized to {size[0]} x {size[1]}"] if others else []
-    return RawImages(name, store.finish(), labels, files, part=parts, notes=notes)
+    return RawImages(name, store.finish(), labels, files, part=parts, notes=[*notes, *_rules_used(headers, size)])
+
+
+def _rules_used(headers: list[_Header], size: Size) -> list[str]:
+    """Notes on how many pictures each rule has changed."""
+    changed = {
+        f"had another size and were resized to {size[0]} x {size[1]}": [(h.height, h.width) != size[:2] for h in headers],
+        "are animations, of which the first frame is taken": [header.animated for header in headers],
+        "are grey and are read as RGB": [header.grey and size[2] == 3 for header in headers],
+        "are coloured and are read as grey": [not header.grey and size[2] == 1 for header in headers],
+    }
+    return [f"{sum(which)} of {len(headers)} pictures {rule}" for rule, which in changed.items() if any(which)]
 
 
 def _place(pixels_NHWC: np.ndarray, i: int, picture: _Picture) -> None:
@@ -195,15 +215,19 @@ def _open(content: bytes, where: str) -> Image.Image:
     return picture
 
 
-def _header(content: bytes, where: str) -> tuple[int, int, bool]:
-    """Width, height (turned as EXIF says) and whether grey, without decoding pixels."""
+def _header(content: bytes, where: str) -> _Header:
+    """What is known without decoding pixels."""
     picture = _open(content, where)
     try:
         turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
     except _UNREADABLE:
         turned = False  # a broken tag turns nothing
     width, height = (picture.height, picture.width) if turned else picture.size
-    return width, height, picture.mode in _GREY
+    try:
+        animated = bool(getattr(picture, "is_animated", False))
+    except _UNREADABLE:
+        animated = False  # what is wrong behind the first frame harms nobody
+    return _Header(width, height, picture.mode in _GREY, animated)
 
 
 def _load(content: bytes, where: str, size: Size) -> np.ndarray:
