@@ -12,6 +12,11 @@ import numpy as np
 import pandas as pd
 
 
+def shown(name: str) -> str:
+    """A file's name with escapes where it is not UTF-8, as everything that is printed and written must be."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 @dataclass
 class Raw:
     """Base: the name that the person used, the official division, what a made set knows of itself (centres of modes, ...), and
@@ -21,6 +26,9 @@ class Raw:
     part: np.ndarray | None = field(default=None, kw_only=True)
     truth: dict[str, Any] = field(default_factory=dict, kw_only=True)
     notes: list[str] = field(default_factory=list, kw_only=True)
+
+    def __post_init__(self) -> None:
+        self.name = shown(self.name)
 
     def __len__(self) -> int:
         raise NotImplementedError  # abstract
