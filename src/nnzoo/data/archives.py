@@ -29,8 +29,12 @@ def open_zip(path: Path) -> tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]:
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise DataError(f"{path} cannot be opened as a zip file ({error}); pack or download it again") from None
     files = [entry for entry in archive.infolist() if not entry.is_dir()]
+    seen: set[str] = set()
     for entry in files:
         _check_entry(path, entry)
+        if entry.filename in seen:
+            raise DataError(f"{path} holds two entries called '{entry.filename}'; pack it again with one of them")
+        seen.add(entry.filename)
     unpacked, packed = sum(entry.file_size for entry in files), sum(entry.compress_size for entry in files)
     if unpacked > BOMB_BYTES and unpacked > BOMB_RATIO * max(1, packed):
         archive.close()
@@ -44,7 +48,7 @@ def open_zip(path: Path) -> tuple[zipfile.ZipFile, list[zipfile.ZipInfo]]:
 def _check_entry(path: Path, entry: zipfile.ZipInfo) -> None:
     name = entry.filename
     parts = PurePosixPath(name.replace("\\", "/"))
-    if parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0]:
+    if not parts.parts or parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0]:
         raise DataError(f"{path} holds an entry that points outside of it, '{name}'; pack it again from inside its folder")
     if stat.S_ISLNK(entry.external_attr >> 16):
         raise DataError(f"{path} holds a symbolic link, '{name}'; pack the file itself instead")

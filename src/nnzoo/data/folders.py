@@ -9,6 +9,7 @@ import numpy as np
 
 from nnzoo.core.errors import DataError
 
+_TOLD = frozenset({"readme.md", "readme.txt", "readme", "license", "license.txt", "thumbs.db"})
 PARTS = {
     "train": "train",
     "training": "train",
@@ -21,12 +22,34 @@ PARTS = {
 }
 
 
-def files_below(folder: Path, suffixes: tuple[str, ...]) -> list[str]:
-    """Paths of files with these suffixes below a folder, relative to it, with forward slashes, sorted; hidden ones left out."""
-    found = (
-        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.name.lower().endswith(suffixes) and path.is_file()
-    )
-    return sorted(path for path in found if visible(path))
+def files_below(folder: Path, suffixes: tuple[str, ...], what: str) -> tuple[list[str], list[str]]:
+    """Paths of files with these suffixes below a folder, relative to it, with forward slashes, sorted; hidden ones left out.
+    And notes on what was passed over: files that are not `what` (pictures, texts) by name, and folders without any."""
+    taken, others, folders = [], [], []
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if not visible(name):
+            continue
+        if path.is_dir():
+            folders.append(name)
+        else:
+            (taken if name.lower().endswith(suffixes) and path.is_file() else others).append(name)
+    full = {above.as_posix() for name in taken for above in PurePosixPath(name).parents}
+    empty = sorted(set(folders) - full)
+    return sorted(taken), [
+        *passed_over([name for name in others if PurePosixPath(name).name.lower() not in _TOLD], what),
+        *([f"no {what} lie in the folder {empty[0]}" + _more(empty)] if empty else []),
+    ]
+
+
+def passed_over(names: Sequence[str], what: str) -> list[str]:
+    """A note on files that are not `what`, if there are any."""
+    names = sorted(names)
+    return [f"passed over, since by name no {what}: {names[0]}{_more(names)}"] if names else []
+
+
+def _more(names: Sequence[str]) -> str:
+    return f" (and {len(names) - 1} more)" if len(names) > 1 else ""
 
 
 def visible(path: str) -> bool:
@@ -41,6 +64,9 @@ def arrange(paths: Sequence[str], where: str, wrapped: bool = False) -> tuple[np
     bear names of parts they are the official division. A folder that then follows is the class; files without any folder have
     no label. Raises DataError for a mixture.
     """
+    for path in paths:
+        if not path.isprintable():
+            raise DataError(f"{where} has a file whose name is not UTF-8 or holds a line break, {path!r}; rename it")
     pieces = [PurePosixPath(path).parts for path in paths]
     while (
         len({piece[0] for piece in pieces}) == 1

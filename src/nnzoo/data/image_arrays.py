@@ -7,6 +7,7 @@ N pictures, H W C.
 from __future__ import annotations
 
 import struct
+import tokenize
 import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -100,7 +101,7 @@ def array_header(file: BinaryIO, where: str, size: int) -> tuple[tuple[int, ...]
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(file)
         start = file.tell()
-    except (*BROKEN, ValueError, KeyError, struct.error) as error:
+    except (*BROKEN, ValueError, KeyError, TypeError, struct.error, SyntaxError, tokenize.TokenError, RecursionError) as error:
         raise DataError(f"{where} is no array that NumPy can read ({error}); save it again with numpy.save") from None
     if dtype.hasobject:
         raise DataError(f"{where} holds Python objects, which can run code when opened; save plain numbers or strings")
@@ -193,7 +194,10 @@ def _array_labels(labels: np.ndarray, where: str, count: int) -> np.ndarray:
             f"{where} has {count} pictures and labels of the shape {tuple(labels.shape)}; give one label for each picture"
         )
     if labels.dtype.kind == "S":
-        labels = np.char.decode(labels, "utf-8")
+        try:
+            labels = np.char.decode(labels, "utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(f"{where} has labels that are not UTF-8 ({error.reason}); save them as text") from None
     return np.array([_label_text(value) for value in labels.tolist()], dtype=object)
 
 

@@ -71,14 +71,14 @@ def is_list(text: str) -> bool:
 
 
 def _read_folder(path: Path) -> RawTexts:
-    names = files_below(path, SUFFIXES)
+    names, notes = files_below(path, SUFFIXES, "texts")
     if not names:
         raise DataError(f"{path} holds no text files ({', '.join(SUFFIXES)}); put texts into it, or into one folder a class")
     labels, parts = arrange(names, str(path))
     texts = [read_text(path / name) for name in names]
     if labels is not None:
         texts = [text.strip() for text in texts]
-    return RawTexts(str(path), texts, lines=labels is not None, labels=labels, part=parts)
+    return RawTexts(str(path), texts, lines=labels is not None, labels=labels, part=parts, notes=notes)
 
 
 def texts_from_list(texts: list[str], labels: list[str] | None = None, *, lines: bool = True, name: str = "texts") -> RawTexts:
