@@ -13,7 +13,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -216,10 +216,11 @@ def work(connection: Connection, data: Data, device: str, threads: int) -> None:
                 message = connection.recv_bytes()
             except EOFError:
                 return
-            connection.send_bytes(RESULT + sent_back(_result(given, message, tell)))
+            connection.send_bytes(RESULT + sent_back(answered(given, message, tell)))
 
 
-def _result(given: Given, message: bytes, tell: Any) -> Result:
+def answered(given: Given, message: bytes, tell: Callable[[Event], Any]) -> Result:
+    """The result of a request that was sent here."""
     try:
         return run_candidate(given, received(message), tell)
     except Interrupted as error:  # somebody ended this one worker
