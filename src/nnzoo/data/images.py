@@ -181,7 +181,9 @@ def _decode(
         except DataError:
             pool.shutdown(cancel_futures=True)
             raise
-    return RawImages(name, store.finish(), labels, files, part=parts, notes=[*notes, *_rules_used(headers, size)])
+    formats = [(header.height, header.width, header.grey) for header in headers]
+    seen = [*notes, *_rules_used(headers, size)]
+    return RawImages(name, store.finish(), labels, files, headers=formats, part=parts, notes=seen)
 
 
 def _rules_used(headers: list[_Header], size: Size) -> list[str]:

@@ -57,7 +57,7 @@ def _naming_the_data(function: Callable[..., T]) -> Callable[..., T]:
 class Prepared:
     """A data set ready for learning. `raw` is as it was opened; `rows` says which of its rows each part holds (a long text, whose
     parts are no rows, and parts that came from other sources have none). `others` has the parts that came from other sources: as
-    opened, and which rows of that."""
+    opened, and which rows of that. `split` is how rows were divided, `dropped` how many copies each part has lost."""
 
     name: str
     task: Task
@@ -68,6 +68,12 @@ class Prepared:
     notes: list[str]
     rows: dict[str, np.ndarray] = field(default_factory=dict)
     others: dict[str, tuple[Raw, np.ndarray]] = field(default_factory=dict)
+    split: str = "random"
+    dropped: dict[str, int] = field(default_factory=dict)
+
+    def source(self, part: str) -> tuple[Raw, np.ndarray]:
+        """The source of a part, and the numbers of its rows there (none where parts are no rows)."""
+        return self.others.get(part) or (self.raw, self.rows.get(part, np.empty(0, np.int64)))
 
 
 def sorts() -> dict[str, type[Preprocessing]]:
@@ -126,12 +132,14 @@ def prepare(
     weight: str | None = None,
     seed: int = 0,
     inherit: Preprocessing | None = None,
+    dedup: bool = False,
 ) -> Prepared:
     """Open `source` and make training, validation and test parts of it.
 
     Official parts are honoured where `split` is "random"; "group:COL" keeps groups together, "time:COL" tests on the newest rows.
     `valid` and `test` are sources of their own. `inherit` is a trained model's preprocessing, used instead of a new one. Rows of
-    which no target is known are left out. Raises DataError or ConfigError.
+    which no target is known are left out; with `dedup` also those that repeat another exactly or nearly (a row of the test part
+    stays, its copies in training go). Raises DataError or ConfigError.
     """
     raw = read(source)
     if not len(raw):
@@ -146,6 +154,7 @@ def prepare(
         raw = replace(raw, labels=None)  # type: ignore[call-arg]
     ways: dict[str, Any] = {"targets": names, "task": task, "weight": weight}
     wanted = {"valid": 0.0 if valid is not None else splits.VALID, "test": 0.0 if test is not None else splits.TEST}
+    seen = raw
     if isinstance(raw, RawTexts) and not raw.lines and raw.labels is None:
         if split != "random":
             raise ConfigError(f"--split {split} needs a table; one long text is cut into contiguous pieces")
@@ -157,11 +166,10 @@ def prepare(
         usable, labels = _answered(raw, names, task)
         if len(usable) < len(raw):
             notes.append(f"{len(raw) - len(usable)} of {len(raw)} rows have no target and are left out")
-        rows, dropped = _divide(raw, usable, labels, split, seed, wanted)
-        seen = raw
-        if dropped and isinstance(raw, RawTable):
-            seen = replace(raw, frame=raw.frame.drop(columns=dropped))
-            notes.append(f"column '{dropped}' forms the groups and is no input")
+        rows, by_group = _divide(raw, usable, labels, split, seed, wanted)
+        if by_group and isinstance(raw, RawTable):
+            seen = replace(raw, frame=raw.frame.drop(columns=by_group))
+            notes.append(f"column '{by_group}' forms the groups and is no input")
         learned = _preprocessing(seen, rows["train"], inherit, ways)
         whole = learned.open(seen, len(rows["train"])).dataset
         made = {part: whole.part(torch.from_numpy(index)) for part, index in rows.items() if len(index)}
@@ -184,7 +192,33 @@ def prepare(
         raise DataError(f"{raw.name}: {refusal}; leave --task out, or see what fits with: nnzoo data {raw.name}")
     more = learned.notes if isinstance(learned, TablePreprocessing) else []
     parts = Parts(made["train"], made.get("valid"), made.get("test"))
-    return Prepared(raw.name, asked, spec, parts, learned, raw, [*raw.notes, *notes, *more], rows, others)
+    ready = Prepared(raw.name, asked, spec, parts, learned, raw, [*raw.notes, *notes, *more], rows, others, split)
+    return _without_copies(ready, seen, inherit, ways) if dedup and rows else ready
+
+
+def _without_copies(ready: Prepared, seen: Raw, inherit: Preprocessing | None, ways: dict[str, Any]) -> Prepared:
+    """The same data without rows that repeat another; the preprocessing is learned anew from the training rows that stay."""
+    from nnzoo.data.doctor import dropping
+
+    copies = dropping(ready)
+    gone = {part: np.concatenate(two) for part, two in copies.items() if sum(map(len, two))}
+    if not gone:
+        return replace(ready, notes=[*ready.notes, "no row repeats another, so none was dropped"])
+    rows = {part: np.delete(index, [] if part in ready.others else gone.get(part, [])) for part, index in ready.rows.items()}
+    others = {part: (raw, np.delete(index, gone.get(part, []))) for part, (raw, index) in ready.others.items()}
+    learned = _preprocessing(seen, rows["train"], inherit, ways)
+    spec = learned.spec(len(rows["train"]))
+    whole = learned.open(seen, len(rows["train"])).dataset
+    made = {part: whole.part(torch.from_numpy(index)) for part, index in rows.items() if len(index)}
+    for part, (raw, index) in others.items():
+        made[part] = open_like(learned, raw, spec.train_size).dataset.part(torch.from_numpy(index))
+    exact, close = (sum(len(two[which]) for two in copies.values()) for which in (0, 1))
+    dropped = {part: len(index) for part, index in gone.items()}
+    each = ", ".join(f"{part} {n:,}" for part, n in dropped.items())
+    note = f"{exact + close:,} rows that repeat another were dropped, {exact:,} exact copies and {close:,} near ones ({each})"
+    parts = Parts(made["train"], made.get("valid"), made.get("test"))
+    changed: dict[str, Any] = {"spec": spec, "parts": parts, "preprocessing": learned, "rows": rows, "others": others}
+    return replace(ready, **changed, notes=[*ready.notes, note], dropped=dropped)
 
 
 def open_like(preprocessing: Preprocessing, source: Any, train_size: int = 0) -> Opened:

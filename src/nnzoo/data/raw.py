@@ -50,12 +50,13 @@ class RawTable(Raw):
 @dataclass
 class RawImages(Raw):
     """Pictures of one size: uint8 (N H W C), possibly a memory map. `labels` are strings (N), None where there are none; `files`
-    says where each came from."""
+    says where each came from, `headers` its height, width and whether it was grey before all were brought to one size and mode."""
 
     pixels: np.ndarray
     labels: np.ndarray | None = None
     files: list[str] | None = None
     label_name: str = "label"
+    headers: list[tuple[int, int, bool]] | None = None
 
     def __len__(self) -> int:
         return len(self.pixels)
