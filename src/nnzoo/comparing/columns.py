@@ -14,14 +14,17 @@ import numpy as np
 
 from nnzoo.core.task import Evaluation
 
-MOST_COLUMNS = 2500  # a confusion matrix of 50 labels
+SHARES = ("accuracy", "balanced_accuracy", "macro_f1")  # scores between 0 and 1 that count right answers
+MOST_COLUMNS = 3000  # labels or targets beyond a third or a fifth of this take too much memory
 
 
 class Columns(NamedTuple):
-    """What each row adds (N C), and the score (R) of sums (R C)."""
+    """What each row adds (N C), the score (R) of sums (R C), and for shares what a row that nobody saw would add (2 C): the
+    first if it is answered wrongly, the second if rightly; on average over the labels as often as they occur."""
 
     rows_NC: np.ndarray
     score: Callable[[np.ndarray], np.ndarray]
+    unseen_2C: np.ndarray | None = None
 
 
 def columns_of(evaluation: Evaluation, metric: str, weight_N: np.ndarray | None = None) -> Columns | None:
@@ -32,12 +35,13 @@ def columns_of(evaluation: Evaluation, metric: str, weight_N: np.ndarray | None 
     if "r2" in evaluation.scores and "rmse" in evaluation.scores:
         return _regression(evaluation, metric, weight_N)
     if metric in ("balanced_accuracy", "macro_f1"):
-        return _confusion(evaluation, metric, weight_N)
+        return _by_label(evaluation, metric, weight_N)
     if metric == "log_loss" and evaluation.predictions is not None:
         true_N = evaluation.predictions[np.arange(len(evaluation.truth)), evaluation.truth]
         return _mean(-np.log(true_N.clip(1e-12)), weight_N)
     if evaluation.rows is not None and np.isclose(evaluation.rows.mean(), evaluation.scores[metric], rtol=1e-6, atol=1e-9):
-        return _mean(evaluation.rows, None)  # each row's weight is in its share
+        columns = _mean(evaluation.rows, None)  # each row's weight is in its share
+        return columns._replace(unseen_2C=np.array([[0.0, 1.0], [1.0, 1.0]])) if metric in SHARES else columns
     return None
 
 
@@ -46,21 +50,25 @@ def _mean(rows_N: np.ndarray, weight_N: np.ndarray | None) -> Columns:
     return Columns(np.stack([rows_N * weight_N, weight_N], 1), lambda sums: sums[:, 0] / np.maximum(sums[:, 1], 1e-300))
 
 
-def _confusion(evaluation: Evaluation, metric: str, weight_N: np.ndarray | None) -> Columns | None:
+def _by_label(evaluation: Evaluation, metric: str, weight_N: np.ndarray | None) -> Columns | None:
+    """By label: how often it was rightly answered, how often it is there, how often it was answered."""
     truth_N, classes = evaluation.truth, evaluation.predictions.shape[1]
-    if classes**2 > MOST_COLUMNS:
+    if 3 * classes > MOST_COLUMNS:
         return None
-    rows_NC = np.zeros((len(truth_N), classes**2))
-    rows_NC[np.arange(len(truth_N)), truth_N * classes + evaluation.predictions.argmax(1)] = 1.0 if weight_N is None else weight_N
+    one_KK, w_N1 = np.eye(classes), np.ones((len(truth_N), 1)) if weight_N is None else weight_N[:, None]
+    is_NK, said_NK = one_KK[truth_N] * w_N1, one_KK[evaluation.predictions.argmax(1)] * w_N1
+    rows_NC = np.concatenate([is_NK * (said_NK > 0), is_NK, said_NK], 1)
 
     def score(sums: np.ndarray) -> np.ndarray:
-        table_RKK = sums.reshape(-1, classes, classes)
-        hits_RK, is_RK, said_RK = np.diagonal(table_RKK, axis1=1, axis2=2), table_RKK.sum(2), table_RKK.sum(1)
+        hits_RK, is_RK, said_RK = np.split(sums, 3, axis=1)
         below_RK = is_RK if metric == "balanced_accuracy" else (is_RK + said_RK) / 2
         counts_RK = below_RK > 0  # labels that occur, for F1 also those that were only answered
         return np.where(counts_RK, hits_RK / np.where(counts_RK, below_RK, 1), 0).sum(1) / counts_RK.sum(1)
 
-    return Columns(rows_NC, score)
+    share_K = is_NK.mean(0)
+    other_K = (share_K.sum() - share_K) / max(1, classes - 1)  # a wrong answer is any of the other labels
+    unseen_2C = np.stack([np.concatenate([0 * share_K, share_K, other_K]), np.concatenate([share_K] * 3)])
+    return Columns(rows_NC, score, unseen_2C)
 
 
 def _regression(evaluation: Evaluation, metric: str, weight_N: np.ndarray | None) -> Columns | None:

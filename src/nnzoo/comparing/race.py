@@ -1,7 +1,7 @@
 """The fair race: the same rows, the same time, several seeds for every kind, plain baselines beside them.
 
-Learning sees the training part, every choice (best epoch, early stopping, penalties of baselines) the validation part; the
-test part is used once for each trained entrant.
+Learning sees the training part, every choice (best epoch, early stopping, penalties of baselines, who is best) the validation
+part; the test part is used once for each trained entrant.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +32,9 @@ from nnzoo.core.fields import Classes
 from nnzoo.core.network import Network
 from nnzoo.training.settings import Settings
 
+if TYPE_CHECKING:
+    from nnzoo.data.prepare import Prepared
+
 SHORTEST = 0.5  # seconds; less for one run is hardly learning
 
 
@@ -45,6 +48,7 @@ def compare(
     split: str = "random",
     weight: str | None = None,
     metric: str | None = None,
+    margin: float | None = None,
     kinds: Sequence[str | type[Network]] | None = None,
     config: Mapping[str, Mapping[str, Any]] = {},
     budget: str | None = "60s",
@@ -69,6 +73,7 @@ def compare(
     the budget, and what `config` names is not searched over. `workers` is how many runs are on at once: processes of this machine,
     or "ray://local" or "ray://HOST:PORT" for a Ray cluster. With budgets in steps or epochs it changes no score; in time, it gives
     each run more, while runs slow one another down, all kinds alike.
+    `margin` is the smallest difference that matters, in units of the metric (accuracy: 0.01 is a point; None: see `verdict`).
     `groups` are columns by whose values the test rows are also scored group by group. `out` is where the report goes (HTML; None:
     none is written), `command` the line that the report shows to repeat the race, `more` are fields of `Settings`. A kind that
     fails becomes an entry with an error. Raises NnzooError where nothing can be compared.
@@ -80,6 +85,8 @@ def compare(
         raise ConfigError(f"seeds={seeds}: a comparison needs at least one seed")
     if tune < 0:
         raise ConfigError(f"tune={tune}: give the number of trials for each kind, 0 for none")
+    if margin is not None and not margin > 0:
+        raise ConfigError(f"margin={margin}: the smallest difference that matters is more than 0")
     began = time.perf_counter()
     targets = (target,) if isinstance(target, str) else tuple(target)
     prepared = prepare(source, task=task, targets=targets, valid=valid, test=test, split=split, weight=weight, seed=seed)
@@ -113,7 +120,8 @@ def compare(
     for entry in entries:
         if not entry.error:
             entry.mean = float(np.mean(entry.scores))
-            entry.low, entry.high = (x if np.isfinite(x) else None for x in sure.of(entry.kind))
+            bounds = sure.of(entry.kind, 1 - 0.05 / len(there))  # all of them hold together with 95 % (Bonferroni)
+            entry.low, entry.high = (x if np.isfinite(x) else None for x in bounds)
             if prepared.spec.only("outputs", Classes):
                 entry.calibration_error = calibration_error(entry.evaluations, weights)
     higher = judge.higher_is_better
@@ -124,9 +132,9 @@ def compare(
         metric=judge.metric,
         higher_is_better=higher,
         entries=entries,
-        verdict=decide(entries, sure, judge.metric, higher),
+        verdict=decide(entries, sure, judge.metric, higher, _rows_in_all(prepared), margin),
         refused=refused,
-        interval=sure.method,
+        interval=f"{sure.method}; {_together(len(there))}",
         seeds=race.seeds,
         per_run=run,
         seconds=time.perf_counter() - began,
@@ -141,6 +149,16 @@ def compare(
 
         comparison.report = str(write_report(comparison, Path(out)))
     return comparison
+
+
+def _rows_in_all(prepared: Prepared) -> int | None:
+    """Rows of all parts, None where some came from a source of their own."""
+    parts = (prepared.parts.train, prepared.parts.valid, prepared.parts.test)
+    return None if prepared.others else sum(len(part) for part in parts if part is not None)
+
+
+def _together(entrants: int) -> str:
+    return f"all {entrants} intervals hold together with 95 % (Bonferroni)" if entrants > 1 else "95 %"
 
 
 def _command(
