@@ -66,8 +66,8 @@ class Watch:
                 self._look(event)
             case StageEnded():
                 self._end(event)
-            case Warned(text):
-                self.line(f"note: {text}")
+            case Warned(text, level):
+                self.line(f"{level}: {text}")
             case _:
                 self.other(event)
 

@@ -52,8 +52,8 @@ class RaceWatch(Watch):
                 self.bar(self.rows[told.worker], now.left, completed=now.step, facts=f"step {now.step}{loss}")
             case events.StageEnded() if told.worker in self.rows:
                 self.bars.remove_task(self.rows.pop(told.worker))
-            case events.Warned(text):
-                self.line(f"note: {run_name(told)}: {text}")
+            case events.Warned(text, level):
+                self.line(f"{level}: {run_name(told)}: {text}")
 
 
 def run_name(run: Racing | Finished | Told, trials: int = 0) -> str:

@@ -73,9 +73,10 @@ class StageEnded(Event):
 
 @dataclass(frozen=True)
 class Warned(Event):
-    """Something a person should know, in one sentence."""
+    """Something a person should know, in one sentence; `level` is note, warning or error."""
 
     text: str
+    level: str = "note"
 
 
 Listener = Callable[[Event], Any]

@@ -13,6 +13,7 @@ from nnzoo.core.dataset import Dataset
 from nnzoo.core.fields import Classes, Spec, Values
 from nnzoo.core.network import Can
 from nnzoo.data.columns import ISO, kind_of, numbers_of, texts_of
+from nnzoo.data.doctor import examine
 from nnzoo.data.prepare import Prepared, prepare, sort_of
 from nnzoo.data.raw import RawGraph, RawImages, RawTable, RawTexts
 from nnzoo.data.table_preprocessing import TablePreprocessing
@@ -21,7 +22,7 @@ TOP = 10
 
 
 def understand(source: Any, **same: Any) -> dict[str, Any]:
-    """What `prepare(source, **same)` makes of a source: name, sort, rows, task, targets, fields, parts, balance, notes,
+    """What `prepare(source, **same)` makes of a source: name, sort, rows, task, targets, fields, parts, balance, notes, findings,
     tasks and kinds.
 
     `kinds` gives for each kind {"can": [abilities]} or {"cannot": sentence}. Raises DataError as `prepare` does.
@@ -39,6 +40,7 @@ def understand(source: Any, **same: Any) -> dict[str, Any]:
         "parts": {p: len(d) for p, d in (("train", parts.train), ("valid", parts.valid), ("test", parts.test)) if d is not None},
         "balance": _balance(spec, parts.train),
         "notes": ready.notes,
+        "findings": [finding.to_json() for finding in examine(ready)],
         "tasks": fitting_tasks(spec),
         "kinds": fitting_kinds(ready),
     }

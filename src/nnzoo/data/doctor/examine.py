@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nnzoo.core.events import Listener, Warned
 from nnzoo.core.network import Network
 from nnzoo.data.doctor import balance, columns, copies, drift, leakage, pictures, text_columns, texts, values
 from nnzoo.data.doctor.finding import Finding, count, in_order
@@ -16,6 +18,8 @@ from nnzoo.data.raw import RawImages, RawTable, RawTexts
 if TYPE_CHECKING:
     from nnzoo.data.prepare import Prepared
 
+TOLD = 8  # findings that are told one by one before work begins
+
 
 def examine(prepared: Prepared, networks: Mapping[str, Network] | None = None) -> list[Finding]:
     """What is wrong with prepared data, the worst first. `networks` (by name) are those that shall learn from them: each is asked
@@ -24,6 +28,23 @@ def examine(prepared: Prepared, networks: Mapping[str, Network] | None = None) -
     if networks and prepared.spec.outputs:
         found += balance.too_few_for(networks, prepared)
     return in_order(found)
+
+
+def announce(found: Sequence[Finding], listen: Sequence[Listener]) -> None:
+    """Tell errors and warnings to listeners, the first eight one by one."""
+    worth = [finding for finding in found if finding.severity != "note"]
+    events = [Warned(finding.sentence, finding.severity) for finding in worth[:TOLD]]
+    if len(worth) > TOLD:
+        events.append(Warned(f"and {len(worth) - TOLD} findings more; nnzoo data lists them all", "warning"))
+    for event in events:
+        for listener in listen:
+            listener(event)
+
+
+def summary(found: Sequence[Finding]) -> str:
+    """`1 error, 2 warnings`; "" where there is nothing but notes."""
+    counts = Counter(finding.severity for finding in found)
+    return ", ".join(count(counts[severity], severity) for severity in ("error", "warning") if counts[severity])
 
 
 def _found(prepared: Prepared) -> Iterator[Finding]:

@@ -35,9 +35,13 @@ class Finding:
     remedy: str
     rows: tuple[int | str, ...] = ()
 
+    @property
+    def sentence(self) -> str:
+        """What is wrong and what to do, in one line."""
+        return f"{self.where} {self.text}; {self.remedy}"
+
     def __str__(self) -> str:
-        """One line, as it stands in the stream of events."""
-        return f"{self.severity}: {self.where} {self.text}; {self.remedy}"
+        return f"{self.severity}: {self.sentence}"
 
     def to_json(self) -> dict[str, Any]:
         """As JSON."""

@@ -7,12 +7,18 @@ are suspects, the surest first (by p_j - p_i). N rows, K labels.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nnzoo.core.fields import Classes
 from nnzoo.data.doctor.finding import SHOWN, Finding, by_share, count, percent
+from nnzoo.data.doctor.view import PARTS, called
+
+if TYPE_CHECKING:
+    from nnzoo.data.prepare import Prepared
 
 MOST = 200  # suspects that are kept
 FEWEST = 20  # rows, before a threshold means anything
@@ -59,10 +65,51 @@ def suspects(truth: np.ndarray, probability_NK: np.ndarray) -> np.ndarray:
     return off[margin > 0][np.argsort(-margin[margin > 0], kind="stable")]
 
 
-def finding(doubtful: list[Suspect], total: int, looked: int) -> Finding | None:
+def doubtful_labels(prepared: Prepared, answers: Mapping[str, Any]) -> tuple[list[Suspect], Finding | None]:
+    """The rows of the parts "valid" and "test" whose label is doubtful, the surest first (200 at most), and what to say of them.
+
+    `answers` holds for each part the probabilities (N K) of its rows that have a label, in order. Nothing is found where labels are
+    not what is asked.
+    """
+    output = next(iter(prepared.spec.outputs.items()), ("", None))
+    if not isinstance(output[1], Classes):
+        return [], None
+    name, labels = output[0], output[1].labels
+    truth, probability, parts, rows = [], [], [], []
+    for part in ("valid", "test"):
+        dataset, own = getattr(prepared.parts, part), prepared.source(part)[1]
+        answer = np.asarray(answers.get(part, ()))
+        if dataset is None or answer.ndim != 2 or len(own) != len(dataset):
+            continue
+        codes = dataset.stored(name, "codes").cpu().numpy()
+        truth.append(codes[codes >= 0])
+        probability.append(answer)
+        rows.append(own[codes >= 0])
+        parts += [part] * len(truth[-1])
+    if not truth:
+        return [], None
+    codes, chances, places = np.concatenate(truth), np.concatenate(probability), np.concatenate(rows)
+    found = suspects(codes, chances)
+    listed = []
+    for position in found[:MOST]:
+        part, given = parts[position], int(codes[position])
+        other = chances[position].copy()
+        other[given] = -1
+        listed.append(
+            Suspect(
+                row=called(prepared, PARTS.index(part), int(places[position])),
+                part=part,
+                given=labels[given],
+                predicted=labels[int(other.argmax())],
+                probability=round(float(other.max()), 4),
+                probability_given=round(float(chances[position, given]), 4),
+            )
+        )
+    return listed, _finding(listed, len(found), len(codes)) if listed else None
+
+
+def _finding(doubtful: list[Suspect], total: int, looked: int) -> Finding:
     """What to say of `total` suspects among so many rows looked at, of which `doubtful` are the first."""
-    if not doubtful:
-        return None
     first = doubtful[0]
     place = first.row if isinstance(first.row, str) else f"row {first.row}"
     return Finding(

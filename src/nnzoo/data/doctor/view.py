@@ -70,11 +70,15 @@ class View:
 
     def place(self, position: int) -> int | str:
         """What a person calls one row."""
-        part = int(self.part[position])
-        raw, row = self.raw_of(part), int(self.row[position])
-        if isinstance(raw, RawImages) and raw.files:
-            return raw.files[row]
-        return row + 1 if raw is self.prepared.raw else f"row {row + 1} of the {SPOKEN[part]} data"
+        return called(self.prepared, int(self.part[position]), int(self.row[position]))
+
+
+def called(prepared: Prepared, part: int, row: int) -> int | str:
+    """What a person calls a row of a part's source: a file, a number from 1, or words where the part came from elsewhere."""
+    raw = prepared.source(PARTS[part])[0]
+    if isinstance(raw, RawImages) and raw.files:
+        return raw.files[row]
+    return row + 1 if raw is prepared.raw else f"row {row + 1} of the {SPOKEN[part]} data"
 
 
 def view_of(prepared: Prepared, width: int = 1) -> View | None:
