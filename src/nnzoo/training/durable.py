@@ -12,6 +12,8 @@ from pathlib import Path
 
 from nnzoo.core.errors import RunError
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 def write_bytes(path: Path, data: bytes | memoryview) -> None:
     """Write `data` to `path` so that at every moment either the old file or the whole new one is there.
@@ -69,8 +71,12 @@ def saving(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        why = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else error.strerror
-        raise RunError(f"could not save {path}: {why}; what was saved before is intact") from error
+        full, barred = error.errno in _FULL, error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+        why = "the disk is full" if full else error.strerror
+        remedy = (
+            "make room" if full else "choose a place where you may write" if barred else "look at the disk, or choose another place"
+        )
+        raise RunError(f"could not save {path}: {why}; what was saved before is intact; {remedy}") from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -7,7 +7,6 @@ and is still known to be alive, and one that was killed or is frozen ends the ru
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import itertools
 import json
@@ -29,7 +28,7 @@ from nnzoo.core.errors import ConfigError, NnzooError, RunError
 from nnzoo.core.launch import local_rank, world
 from nnzoo.training.signals import Stop
 
-LOOK = timedelta(seconds=0.5)  # between two looks, while waiting for others, at whether they are still there
+LOOK = 0.005  # seconds between two looks at whether a message has come
 NEVER = timedelta(days=365)  # a missing beat ends the waiting, not a clock
 STARTING = 60.0  # seconds that a process may take at least until its first beat
 GRACE = 3.0  # seconds that the main thread has to end by itself once another process is lost
@@ -49,6 +48,7 @@ class Processes:
         place = f"nnzoo/{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}/{next(_meetings)}"
         self.store = dist.PrefixStore(place, meeting.clone())  # a connection of its own: that of the group may be waiting
         self.timeout, self.way_on, self.lost = timeout, "start it again", ""
+        self.broken = False  # whether this process has waited in vain
         self.told: Stop | None = None  # what signals tell this process; a signal to another one is passed on to the first
         self.neighbour, self.handle = (self.rank + 1) % self.world, -1
         self.closing = threading.Event()
@@ -71,19 +71,19 @@ class Processes:
 
     def add(self, tensor: Tensor) -> None:
         """Replace a tensor by its sum over processes, which has the same bits in all of them."""
-        self._wait(dist.all_reduce(tensor, async_op=True), tensor)
+        self._wait(dist.all_reduce(tensor, async_op=True), patient=False)
 
     def largest(self, *figures: float) -> list[float]:
         """Of each figure the largest over processes."""
         together = torch.tensor(figures, dtype=torch.float64)
-        self._wait(dist.all_reduce(together, dist.ReduceOp.MAX, async_op=True), together)
+        self._wait(dist.all_reduce(together, dist.ReduceOp.MAX, async_op=True))
         return together.tolist()
 
     def share(self, data: bytes = b"") -> bytes:
         """What the first process gives, to all of them."""
         (length,) = self.largest(len(data) if self.first else 0)
         buffer = _bytes(data) if self.first else torch.empty(int(length), dtype=torch.uint8)
-        self._wait(dist.broadcast(buffer, 0, async_op=True), buffer)
+        self._wait(dist.broadcast(buffer, 0, async_op=True))
         return data if self.first else buffer.numpy().tobytes()
 
     def share_json(self, value: Any = None) -> Any:
@@ -98,49 +98,51 @@ class Processes:
         padded = torch.zeros(int(lengths.max()), dtype=torch.uint8)
         padded[: len(data)] = _bytes(data)
         gathered = [torch.empty_like(padded) for _ in lengths] if self.first else None
-        self._wait(dist.gather(padded, gathered, 0, async_op=True), padded)
+        self._wait(dist.gather(padded, gathered, 0, async_op=True))
         return [] if gathered is None else [one[:length].numpy().tobytes() for one, length in zip(gathered, lengths)]
 
-    def _wait(self, work: dist.Work | None, tensor: Tensor) -> None:
-        """Wait for others, in pieces, so that signals are heard meanwhile and a lost process is noticed."""
+    def _wait(self, work: dist.Work | None, patient: bool = True) -> None:
+        """Wait for others; `patient` where that may be long: then signals are heard meanwhile."""
         assert work is not None
-        if tensor.is_cuda:
-            work.wait()  # only the device waits; if that lasts for ever, `_end` ends it
-            return
-        while True:
-            try:
-                work.wait(LOOK)
-                return
-            except RuntimeError:  # not there yet, or a connection broke
-                if self.lost or work.is_completed():
-                    self._lose(self.lost or f"another of the {self.world} processes has ended")
-                    raise RunError(f"{self.lost}; {self.way_on}") from None
+        while patient and not work.is_completed():
+            time.sleep(LOOK)
+        try:
+            work.wait()
+        except RuntimeError:
+            self.broken = True
+            raise RunError(f"{self.lost or f'another of the {self.world} processes has ended'}; {self.way_on}") from None
 
     # ---- being there
 
     def _beat(self) -> None:
-        heard, when, passed_on = 0, time.monotonic(), False
-        while not self.closing.wait(min(1.0, self.timeout / 5)) and not self.lost:
+        """Beat, listen to the neighbour, pass signals on; if the neighbour is lost, say so and end."""
+        heard, when, passed_on, lost = 0, time.monotonic(), False, ""
+        while not lost:
             try:
                 self.store.add(f"beat/{self.rank}", 1)
                 beats, now = self.store.add(f"beat/{self.neighbour}", 0), time.monotonic()
+                late = now - when > (self.timeout if heard else max(self.timeout, STARTING))
                 if beats > heard:
                     self.handle = self.handle if heard else self._handle()
                     heard, when = beats, now
-                elif now - when > (self.timeout if heard else max(self.timeout, STARTING)) and not self.store.add(
-                    f"left/{self.neighbour}", 0
-                ):
-                    self._lose(f"process {self.neighbour} of {self.world} has not been heard of for {self.timeout:g} s")
-                if self.told is not None and self.told and not passed_on:
+                elif late and not self.store.add(f"left/{self.neighbour}", 0):
+                    lost = f"process {self.neighbour} of {self.world} has not been heard of for {self.timeout:g} s"
+                told = self.told
+                if told is not None and told and not passed_on:
                     passed_on = self.store.add("stop", 1) > 0
-                elif self.told is not None and not self.told and self.first and self.store.add("stop", 0):
-                    self.told.signal = "a signal to another process"
+                elif told is not None and not told and self.first and self.store.add("stop", 0):
+                    told.signal = "a signal to another process"
             except RuntimeError:
-                self._lose("torchrun has ended")
-        if self.lost and not self.closing.wait(GRACE):  # the main thread waits for nobody, or on a device
-            if self.claim():
-                print(f"nnzoo: {self.lost}; {self.way_on}", file=sys.stderr, flush=True)
-            self._free()
+                lost, self.handle = "torchrun has ended", -1
+            if self.closing.wait(min(1.0, self.timeout / 5)):
+                return
+        if self.claim():
+            print(f"nnzoo: {lost}; {self.way_on}", file=sys.stderr, flush=True)
+        self.lost = lost
+        if self.handle >= 0:  # frozen, it can do nothing more for this run; torchrun would wait for it for half a minute
+            with contextlib.suppress(OSError):
+                signal.pidfd_send_signal(self.handle, signal.SIGKILL)
+        if not self.closing.wait(GRACE):  # the main thread waits for nobody, or on a device
             os._exit(2)
 
     def _handle(self) -> int:
@@ -150,16 +152,6 @@ class Processes:
             with contextlib.suppress(OSError):
                 return os.pidfd_open(int(number))
         return -1
-
-    def _lose(self, why: str) -> None:
-        self.lost = why
-        atexit.register(self._free)
-
-    def _free(self) -> None:
-        """End a neighbour that is frozen: it can do nothing more for this run, and torchrun would wait for it for half a minute."""
-        if self.handle >= 0 and "heard" in self.lost:
-            with contextlib.suppress(OSError):
-                signal.pidfd_send_signal(self.handle, signal.SIGKILL)
 
     def claim(self) -> bool:
         """Whether this process is to say why the run ends: the one that asks first."""
@@ -189,7 +181,7 @@ def together(timeout: float) -> Iterator[Processes | None]:
     try:
         yield processes
     except BaseException as error:
-        if processes.lost and threading.current_thread() is threading.main_thread():
+        if processes.broken and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun ends those that are left: last words first
         claimed = processes.claim()
         if isinstance(error, NnzooError):

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from nnzoo.core.errors import ConfigError
 
+_MOST = 1e9  # seconds, epochs or steps: thirty years and more
 _UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 
 
@@ -21,10 +22,12 @@ class Budget:
     @classmethod
     def parse(cls, text: str) -> Budget:
         """Read `60s`, `5m`, `2h`, `20epochs`, `1000steps`. Raises ConfigError."""
-        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h|epochs?|steps?)\s*", text)
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h|epochs?|steps?)\s*", text, re.ASCII)
         if not match or float(match[1]) <= 0:
-            raise ConfigError(f"budget '{text}' is not understood; write for example 60s, 5m, 20epochs or 1000steps")
+            raise ConfigError(f"budget '{text[:60]}' is not understood; write for example 60s, 5m, 20epochs or 1000steps")
         amount, unit = float(match[1]), match[2]
+        if amount * _UNITS.get(unit, 1.0) > _MOST:
+            raise ConfigError(f"budget '{text[:60]}' is longer than any training; write for example 60s, 5m, 20epochs or 1000steps")
         if unit in _UNITS:
             return cls(amount * _UNITS[unit], "seconds")
         if amount != int(amount):
@@ -58,7 +61,9 @@ class Settings:
         if self.budget is not None:
             Budget.parse(self.budget)
         if self.accumulate < 1:
-            raise ConfigError("accumulate must be at least 1")
+            raise ConfigError(f"accumulate must be at least 1, not {self.accumulate}; leave it out for one batch a step")
+        if self.patience is not None and self.patience < 0:
+            raise ConfigError(f"patience must be 0 (never) or more looks, not {self.patience}; leave it out for what the kind says")
         if not self.timeout > 0:
             raise ConfigError("timeout must be more than 0 seconds")
         if self.precision not in ("float32", "bfloat16"):
