@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
+from typing import ClassVar
+
 import numpy as np
 import pandas as pd
 import torch
@@ -11,6 +16,7 @@ from nnzoo.core.abilities import Predicts
 from nnzoo.core.fields import Classes, Table
 from nnzoo.core.learning import Adam, Descend, Stage
 from nnzoo.core.network import Can, Card, Network, NetworkConfig, No
+from nnzoo.core.search import LogUniform, Space
 
 CARD = Card("a test's own", "y = W x", "none", 2000, "supervised", "tests", "all else", "little")
 
@@ -41,6 +47,26 @@ class Linear(Network):
 
     def stages(self, task):
         return (Stage((Descend("task", self.task_loss, optimizer=Adam(self.config.lr)),), epochs=3, validate=self.task_loss),)
+
+
+class HopelessConfig(NetworkConfig):
+    lr: float = 1e-7
+    search: ClassVar[Space] = {"lr": LogUniform(1e-5, 1.0)}
+
+
+class Searched(Linear):
+    """Learns nothing at its default learning rate, and well at another that its search space holds."""
+
+    Config = HopelessConfig
+
+
+class Killed(Linear):
+    """Its process is ended from outside while it learns, if it is a worker."""
+
+    def task_loss(self, batch, clock):
+        if multiprocessing.parent_process() is not None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().task_loss(batch, clock)
 
 
 class Guesser(Linear):

@@ -24,6 +24,10 @@ def compare(
     split: o.Split = "random",
     weight: o.Weight = None,
     metric: o.Metric = None,
+    margin: Annotated[
+        float | None,
+        typer.Option("--margin", metavar="X", help="Smallest difference of scores that matters; else 1 point."),
+    ] = None,
     kinds: Annotated[str | None, typer.Option("--kinds", metavar="A,B", help="Kinds to compare; else all that can.")] = None,
     settings: Annotated[
         list[str], typer.Option("--set", metavar="KIND.FIELD=VALUE", help="A setting of one of the kinds.", show_default=False)
@@ -31,6 +35,12 @@ def compare(
     budget: Annotated[str, typer.Option("--budget", metavar="B", help="Time for the whole comparison, shared equally.")] = "60s",
     per_run: Annotated[str | None, typer.Option("--per-run", metavar="B", help="Budget of each run instead.")] = None,
     seeds: Annotated[int, typer.Option("--seeds", metavar="N", help="How often each kind is trained.")] = 3,
+    tune: Annotated[
+        int, typer.Option("--tune", metavar="N", help="Trials of each kind's search space first; part of the budget.")
+    ] = 0,
+    workers: Annotated[
+        str, typer.Option("--workers", metavar="N", help="Runs at once, in processes; or ray://local, ray://HOST:PORT.")
+    ] = "1",
     seed: o.Seed = 0,
     device: o.Device = "auto",
     precision: o.Precision = "float32",
@@ -59,12 +69,15 @@ def compare(
                 split=split,
                 weight=weight,
                 metric=metric,
+                margin=margin,
                 kinds=named,
                 config=config,
                 budget=budget,
                 per_run=per_run,
                 seeds=seeds,
                 seed=seed,
+                tune=tune,
+                workers=workers,
                 device=device,
                 precision=precision,
                 accumulate=accumulate,

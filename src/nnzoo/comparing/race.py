@@ -179,5 +179,5 @@ def _command(
     words += ["--budget", budget] if budget else []
     words += ["--per-run", per_run] if per_run else []
     words += ["--tune", str(tune)] if tune else []
-    words += ["--workers", str(workers)] if workers != 1 else []
+    words += ["--workers", str(workers)] if str(workers) != "1" else []
     return shlex.join([*words, "--seeds", str(seeds), "--seed", str(seed)])
