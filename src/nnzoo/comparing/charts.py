@@ -139,7 +139,7 @@ def scatter(
 
 def histogram(counts: Sequence[float], edges: Sequence[float], x_name: str, y_name: str, title: str, colour: str) -> str:
     """Bars of `counts` between `edges` (one more), with a line at zero where the range holds it."""
-    width, height = 400, 300
+    width, height = 400, 380
     x_scale, y_scale = Scale(edges[0], edges[-1], 56, width - 14), Scale(0.0, max(*counts, 1.0) * 1.05, height - 40, 12)
     bars = "".join(
         f'<rect x="{x_scale(a)}" y="{y_scale(count)}" width="{max(0.3, x_scale(b) - x_scale(a) - 0.6):.2f}" '

@@ -20,6 +20,7 @@ from scipy.stats import binom
 
 from nnzoo.comparing.charts import scatter
 from nnzoo.comparing.entries import Comparison, Entry
+from nnzoo.comparing.labels import clipped
 from nnzoo.comparing.rows import clipped_lines, picture_cell, rows_shown, table, written_cells
 from nnzoo.comparing.scored import scored_rows
 from nnzoo.core.fields import Classes, Image, Tokens, Values
@@ -28,6 +29,7 @@ from nnzoo.tasks.text_generation import STRETCH, whole_text
 
 SHOWN = 8  # rows of a sort
 MOST_POINTS = 800
+LONGEST_LABEL = 40  # characters of a label in a caption
 
 
 class Counts(NamedTuple):
@@ -74,6 +76,7 @@ def section(comparison: Comparison) -> tuple[str, str]:
 def _labels(comparison: Comparison, a: Entry, b: Entry) -> str:
     test = comparison.prepared.parts.test
     (field,) = test.spec.outputs.values()
+    labels = [clipped(label, LONGEST_LABEL) for label in field.labels]
     truth_N = np.asarray(a.evaluations[0].truth)
     share = {e.kind: np.asarray(e.evaluations[0].predictions) for e in (a, b)}
     right = {kind: share_NK.argmax(1) == truth_N for kind, share_NK in share.items()}
@@ -84,10 +87,7 @@ def _labels(comparison: Comparison, a: Entry, b: Entry) -> str:
         sure_N = share[loser.kind].max(1)
         rows = rows[np.argsort(-sure_N[rows], kind="stable")][:SHOWN]
         said_N = share[loser.kind].argmax(1)
-        captions = [
-            f"is {field.labels[truth_N[i]]}, {loser.kind}: {field.labels[said_N[i]]} ({100 * sure_N[i]:.0f} %)"
-            for i in rows.tolist()
-        ]
+        captions = [f"is {labels[truth_N[i]]}, {loser.kind}: {labels[said_N[i]]} ({100 * sure_N[i]:.0f} %)" for i in rows.tolist()]
         html += _shown(
             f"Only {winner.kind} is right",
             f"{_rows(count)}; first those on which {loser.kind} was surest.",
@@ -139,11 +139,11 @@ def _numbers(comparison: Comparison, a: Entry, b: Entry) -> str:
             if np.isfinite(truth_NO[i, o]):
                 said = ", ".join(f"{kind} {answer[kind][i, o]:.4g}" for kind in answer)
                 parts.append(f"{f'{name} ' if len(field.names) > 1 else ''}is {truth_NO[i, o]:.4g}: {said}")
-        return "; ".join(parts)
+        return "\n".join(parts)
 
     some = known[torch.randperm(len(known), generator=generator(comparison.seeds[0], 8)).numpy()[:MOST_POINTS]]
     points = list(zip(size[a.kind][some].tolist(), size[b.kind][some].tolist()))
-    unit = "error of {}, standard deviations" + (", mean over targets" if len(field.names) > 1 else "")
+    unit = "error of {}, standard deviations"
     chart = scatter(
         points,
         unit.format(a.kind),
@@ -156,7 +156,8 @@ def _numbers(comparison: Comparison, a: Entry, b: Entry) -> str:
     nearer, other = int((gap_N[known] > 0).sum()), int((gap_N[known] < 0).sum())
     words = (
         f"{a.kind} is nearer to the truth on {nearer:,} of {len(known):,} test rows, {b.kind} on {other:,} (first seed). A dot "
-        f"above the line is a row on which {a.kind} is nearer."
+        f"above the line is a row on which {a.kind} is nearer. Errors are in standard deviations of the target"
+        + (", mean over targets." if len(field.names) > 1 else ".")
     )
     html = f'<p class="note">{escape(words)}</p><div class="pair">{chart}</div>'
     for winner, sign in ((a, 1), (b, -1)):
@@ -165,7 +166,7 @@ def _numbers(comparison: Comparison, a: Entry, b: Entry) -> str:
         shown = (
             rows_shown(comparison, test, torch.from_numpy(rows.copy()), [caption(i) for i in rows.tolist()]) if len(rows) else ""
         )
-        html += _shown(f"{winner.kind} is much nearer", "The largest differences of the two errors first.", shown)
+        html += _shown(f"Rows on which {winner.kind} is nearer", "Those with the largest difference of errors.", shown)
     return html
 
 
@@ -209,7 +210,7 @@ def _pictures(comparison: Comparison, a: Entry, b: Entry) -> str:
             if body
             else ""
         )
-        html += _shown(f"{winner.kind} is much nearer", "The largest differences of mean squared errors first.", shown)
+        html += _shown(f"Rows on which {winner.kind} is nearer", "Those with the largest difference of mean squared errors.", shown)
     return html
 
 
@@ -247,7 +248,7 @@ def _texts(comparison: Comparison, a: Entry, b: Entry) -> str:
         else:
             pieces = [whole[i * STRETCH : (i + 1) * STRETCH].tolist() for i in rows_n.tolist()]
             shown = table(["how it begins"], clipped_lines(prepared.preprocessing.restore(name, pieces)), captions, "nats a symbol")
-        html += _shown(f"{winner.kind} is less surprised", "The largest differences first.", shown)
+        html += _shown(f"Texts that {winner.kind} finds likelier", "Those with the largest difference.", shown)
     return html
 
 

@@ -11,9 +11,12 @@ from html import escape
 import numpy as np
 import torch
 
+from nnzoo.comparing import residuals
 from nnzoo.comparing.charts import padded, scatter
 from nnzoo.comparing.entries import Comparison, Entry
+from nnzoo.comparing.labels import clipped
 from nnzoo.comparing.rows import grid, rows_shown, table
+from nnzoo.comparing.scored import scored_rows
 from nnzoo.core.dataset import Dataset
 from nnzoo.core.fields import Classes, Image, Table, Tokens, Values
 from nnzoo.core.seeds import generator
@@ -23,6 +26,7 @@ from nnzoo.tasks._writing import write
 SHOWN = 12  # examples of a sort
 MOST_CLASSES = 26  # in a confusion matrix that one can read
 MOST_POINTS = 800
+LONGEST_LABEL = 40  # characters of a label in a caption
 WRITTEN = 300  # symbols of each text written
 
 
@@ -35,7 +39,7 @@ def sections(comparison: Comparison, colour: str) -> list[tuple[str, str]]:
     if spec.only("outputs", Classes):
         return _classification(comparison, best)
     if spec.only("outputs", Values):
-        return _regression(comparison, best, colour)
+        return residuals.sections(comparison, best, colour)
     if spec.only("outputs", Image):
         return _pictures(comparison, best)
     if spec.outputs:
@@ -50,9 +54,9 @@ def sections(comparison: Comparison, colour: str) -> list[tuple[str, str]]:
 
 def _classification(comparison: Comparison, best: Entry) -> list[tuple[str, str]]:
     test, evaluation = _test(comparison), best.evaluations[0]
-    ((output, field),) = test.spec.outputs.items()
+    (field,) = test.spec.outputs.values()
     assert isinstance(field, Classes)
-    known = torch.nonzero(test.stored(output, "codes").cpu() >= 0).flatten()
+    known = scored_rows(test)
     truth_N, share_NK = np.asarray(evaluation.truth), np.asarray(evaluation.predictions)
     said_N, sure_N = share_NK.argmax(1), share_NK.max(1)
     wrong = np.flatnonzero(said_N != truth_N)
@@ -61,7 +65,7 @@ def _classification(comparison: Comparison, best: Entry) -> list[tuple[str, str]
     right = np.sort(right[torch.randperm(len(right), generator=generator(comparison.seeds[0], 5)).numpy()[:SHOWN]])
 
     def caption(i: int) -> str:
-        said, true = field.labels[said_N[i]], field.labels[truth_N[i]]
+        said, true = (clipped(field.labels[codes_N[i]], LONGEST_LABEL) for codes_N in (said_N, truth_N))
         sure = f"{100 * sure_N[i]:.0f} %"
         return f"{true}, {sure} sure" if said == true else f"said {said} ({sure}), is {true}"
 
@@ -106,42 +110,6 @@ def _confusion(truth_N: np.ndarray, said_N: np.ndarray, labels: Sequence[str]) -
 def _strength(share: float) -> float:
     """Tint of a cell in per cent: few mistakes must still be seen."""
     return 100 * share**0.5 * 0.85
-
-
-# ---- numbers
-
-
-def _regression(comparison: Comparison, best: Entry, colour: str) -> list[tuple[str, str]]:
-    test, evaluation = _test(comparison), best.evaluations[0]
-    (field,) = test.spec.outputs.values()
-    assert isinstance(field, Values)
-    truth_NO, answer_NO = np.asarray(evaluation.truth), np.asarray(evaluation.predictions)
-    some = torch.randperm(len(truth_NO), generator=generator(comparison.seeds[0], 6)).numpy()[:MOST_POINTS]
-    charts = []
-    for o, target in enumerate(field.names[:4]):
-        points = [(float(x), float(y)) for x, y in zip(truth_NO[some, o], answer_NO[some, o]) if np.isfinite(x) and np.isfinite(y)]
-        if points:
-            title = f"{target}: true values against answers of {best.kind}"
-            charts.append(scatter(points, f"true {target}", "answer", title, colour, diagonal=True))
-    found = [
-        (f"Answers of {best.kind}", f'<p class="note">On the line an answer is exact.</p><div class="pair">{"".join(charts)}</div>')
-    ]
-    size_N = np.nanmean(np.abs(truth_NO - answer_NO) / np.array(field.std), 1)
-    order = np.argsort(-np.nan_to_num(size_N, nan=-1.0), kind="stable")
-
-    def caption(i: int) -> str:
-        pairs = [
-            f"{name} {answer_NO[i, o]:.4g}, is {truth_NO[i, o]:.4g}"
-            for o, name in enumerate(field.names)
-            if np.isfinite(truth_NO[i, o])
-        ]
-        return "; ".join(pairs)
-
-    middle = len(order) // 2 - SHOWN // 2
-    for heading, rows in (("Largest errors", order[:SHOWN]), ("Typical answers", order[max(0, middle) :][:SHOWN])):
-        shown = rows_shown(comparison, test, torch.from_numpy(rows.copy()), [caption(i) for i in rows.tolist()])
-        found.append((f"{heading} of {best.kind}", shown))
-    return found
 
 
 # ---- pictures from conditions

@@ -21,7 +21,7 @@ from nnzoo.comparing.columns import columns_of
 from nnzoo.comparing.entries import Comparison, Entry, Group, Grouping
 from nnzoo.comparing.intervals import intervals
 from nnzoo.comparing.labels import clipped
-from nnzoo.comparing.scored import scored_rows, scored_weights
+from nnzoo.comparing.scored import scored_rows, scored_weights, test_source
 from nnzoo.comparing.verdict import IGNORANT, SHARES, name_of, shown
 from nnzoo.core.errors import ConfigError, DataError
 from nnzoo.core.task import Evaluation, Task
@@ -57,7 +57,7 @@ def members_of(prepared: Prepared, columns: Sequence[str], judge: Task) -> list[
         raise ConfigError(f"--group names the column '{repeated[0]}' twice; once is enough")
     if not prepared.spec.outputs and "text" not in judge.name:
         raise ConfigError(f"--group needs a score of single rows, and {judge.metric} compares whole sets; leave --group out")
-    raw, rows = prepared.others.get("test") or (prepared.raw, prepared.rows.get("test"))
+    raw, rows = test_source(prepared)
     there = columns_there(raw) if rows is not None else {}
     found = []
     for name in columns:
@@ -134,8 +134,8 @@ def scores_by_group(
 ) -> list[Grouping]:
     """The mean score over seeds of every entrant in every group, with 95 % intervals that are not corrected for their number.
 
-    R2 compares errors with the spread of the truth, which differs from group to group; there RMSE stands for it. Where a metric
-    does not follow from single rows (PSNR), the task's own does.
+    Where a metric does not follow from single rows (PSNR), the task's own stands for it. R2 divides the errors of a group by the
+    variance of all test rows, so that groups compare with one another and their mean is the whole's.
     """
     there = [e for e in entries if not e.error and e.evaluations]
     if not members or not there:
@@ -143,27 +143,26 @@ def scores_by_group(
     test = prepared.parts.test
     assert test is not None
     weight_S, scored_S = scored_weights(test), scored_rows(test).numpy()
-    metric = _metric(there, judge, weight_S)
-    return [_grouping(m, m.code_N[scored_S], there, metric, weight_S, seed) for m in members]
-
-
-def _metric(entries: Sequence[Entry], judge: Task, weight_S: np.ndarray | None) -> str:
-    first = entries[0].evaluations[0]
-    if judge.metric == "r2" and "rmse" in first.scores:
-        return "rmse"
-    return judge.metric if columns_of(first, judge.metric, weight_S) is not None else type(judge).metric
+    first = there[0].evaluations[0]
+    for metric in (judge.metric, type(judge).metric):
+        if _of_numbers(first) or columns_of(first, metric, weight_S) is not None:
+            return [_grouping(m, m.code_N[scored_S], there, metric, weight_S, seed) for m in members]
+    return []
 
 
 def _grouping(
     members: Members, code_S: np.ndarray, entries: Sequence[Entry], metric: str, weight_S: np.ndarray | None, seed: int
 ) -> Grouping:
+    parts_of = {id(e): _shared(e, metric, weight_S) for entry in entries for e in entry.evaluations}
+    first = entries[0].evaluations[0]
+    known_S = ~np.isnan(first.truth).all(1) if _of_numbers(first) else np.ones(len(code_S), bool)
     groups = []
     for code, name in enumerate(members.names):
-        rows_G = np.flatnonzero((code_S == code) & (True if weight_S is None else weight_S > 0))
+        rows_G = np.flatnonzero((code_S == code) & known_S & (True if weight_S is None else weight_S > 0))
         if not len(rows_G):
             continue
         weight_G = None if weight_S is None else weight_S[rows_G]
-        parts = {id(e): _part(e, rows_G, metric, weight_S) for entry in entries for e in entry.evaluations}
+        parts = {key: _part(e, rows_G, metric, weight_S) for key, e in parts_of.items()}
         within = {entry.kind: [parts[id(e)] for e in entry.evaluations] for entry in entries}
         sure = intervals(within, metric, weight_G, seed)
         scores: dict[str, tuple[float, float | None, float | None]] = {}
@@ -176,10 +175,38 @@ def _grouping(
     return Grouping(members.column, metric, tuple(groups))
 
 
+def _of_numbers(evaluation: Evaluation) -> bool:
+    """Whether numbers were predicted, in their own units."""
+    return {"r2", "rmse"} <= set(evaluation.scores)
+
+
+def _shared(evaluation: Evaluation, metric: str, weight_S: np.ndarray | None) -> Evaluation:
+    """An evaluation whose `rows` are for all scored rows, if any. R2 of numbers becomes a mean of the rows' own shares (NaN where
+    nothing is known of a row's truth):
+
+    share_i = w_i / wbar  mean over targets of  1 - (y_i - f_i)^2 / variance of y
+    """
+    if not _of_numbers(evaluation):
+        return evaluation
+    if metric != "r2":
+        return replace(evaluation, rows=None)
+    y_NO, f_NO = np.asarray(evaluation.truth), np.asarray(evaluation.predictions)
+    weight_N = np.ones(len(y_NO)) if weight_S is None else weight_S
+    w_NO = weight_N[:, None] * ~np.isnan(y_NO)
+    total_O = np.maximum(w_NO.sum(0), 1e-300)
+    mean_O = (w_NO * np.nan_to_num(y_NO)).sum(0) / total_O
+    variance_O = (w_NO * np.nan_to_num(y_NO - mean_O) ** 2).sum(0) / total_O
+    known_NO = ~np.isnan(y_NO) & (variance_O > 0)
+    share_NO = np.where(known_NO, 1 - np.nan_to_num(y_NO - f_NO) ** 2 / np.where(variance_O > 0, variance_O, 1), 0)
+    count_N = known_NO.sum(1)
+    rows_N = np.where(count_N > 0, share_NO.sum(1) / np.maximum(count_N, 1), np.nan) * weight_N / weight_N.mean()
+    return Evaluation(metric, {metric: float(np.nanmean(rows_N))}, rows=rows_N)
+
+
 def _part(evaluation: Evaluation, rows_G: np.ndarray, metric: str, weight_S: np.ndarray | None) -> Evaluation:
     """The evaluation of some rows alone."""
     rows, weight_G = evaluation.rows, None if weight_S is None else weight_S[rows_G]
-    if rows is not None and len(rows) > rows_G.max():
+    if rows is not None:
         rows = rows[rows_G]
         if weight_S is not None and weight_G is not None:
             rows = rows * (weight_S.mean() / weight_G.mean())  # a row's share holds its weight beside the mean weight
@@ -200,19 +227,30 @@ def _part(evaluation: Evaluation, rows_G: np.ndarray, metric: str, weight_S: np.
 
 def section(comparison: Comparison, tints: dict[str, str]) -> str:
     """A table for each column: groups down, entrants across, a mark and a score in each cell. Empty where none was asked for."""
-    return "".join(_table(grouping, comparison, tints) for grouping in comparison.groups)
+    tables = "".join(_table(grouping, comparison, tints) for grouping in comparison.groups if grouping.groups)
+    if not tables:
+        return ""
+    metric = comparison.groups[0].metric
+    better = "lower is better" if metric == comparison.metric and not comparison.higher_is_better else "higher is better"
+    words = (
+        f"Test {name_of(metric)}{', %' if metric in SHARES else ''} ({better}), mean over seeds. Small: 95 % interval, each for "
+        "itself, so of many groups some miss by chance."
+    )
+    if metric == "r2":
+        words += (
+            " R² divides the errors of a group by the spread of all test rows, so that groups compare and average to the whole."
+        )
+    return f'<p class="note">{words}</p>{tables}'
 
 
 def _table(grouping: Grouping, comparison: Comparison, tints: dict[str, str]) -> str:
     metric, groups = grouping.metric, grouping.groups
-    if not groups:
-        return ""
     entries = [e for e in comparison.entries if e.kind in groups[0].scores]
     serious = {e.kind for e in entries if e.kind not in IGNORANT} or {e.kind for e in entries}
-    ends = [v for g in groups for kind, (mean, low, high) in g.scores.items() if kind in serious for v in (mean, low, high)]
+    ends = [v for g in groups for kind, three in g.scores.items() if kind in serious for v in three]
     low, high = padded([v for v in ends if v is not None])
-    if metric in SHARES:
-        low, high = max(0.0, low), min(1.0, high)
+    if metric in (*SHARES, "r2"):
+        low, high = max(0.0, low) if metric in SHARES else low, min(1.0, high)
     scale = Scale(low, high, 6, 104)
     head = "".join(f"<th scope=col>{escape(e.kind)}" for e in entries)
     body = ""
@@ -222,17 +260,10 @@ def _table(grouping: Grouping, comparison: Comparison, tints: dict[str, str]) ->
     if metric == comparison.metric:
         whole = "".join(f"<td><b>{shown(e.mean, metric, False)}</b>" for e in entries)
         body += f'<tr class="whole"><th scope=row>all test rows<td class=n>{sum(g.rows for g in groups):,}{whole}</tr>'
-    better = "higher is better" if comparison.higher_is_better and metric == comparison.metric else "lower is better"
-    percent = ", %" if metric in SHARES else ""
-    words = (
-        f"Test {name_of(metric)}{percent} ({better}), mean over seeds; small: 95 % interval, each for itself, so with many groups "
-        f"some miss by chance. All marks share one scale, from {shown(low, metric)} to {shown(high, metric)}."
-    )
-    if metric != comparison.metric:
-        words += f" {name_of(comparison.metric)} of a part depends on the spread within it, so {name_of(metric)} stands here."
+    words = f"All marks of this table share one scale, from {shown(low, metric)} to {shown(high, metric)}."
     top = f"<thead><tr><th scope=col>group<th scope=col class=n>rows{head}</tr></thead>"
     table = f'<table class="groups">{top}<tbody>{body}</tbody></table>'
-    return f'<h3>By {escape(clipped(grouping.column, 60))}</h3><p class="note">{escape(words)}</p><div class="wide">{table}</div>'
+    return f'<h3>By {escape(clipped(grouping.column, 60))}</h3><div class="wide">{table}</div><p class="note">{escape(words)}</p>'
 
 
 def _cell(group: Group, entry: Entry, metric: str, scale: Scale, tint: str) -> str:

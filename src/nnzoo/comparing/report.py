@@ -13,7 +13,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from nnzoo.comparing import calibration, disagreement, examples, groups, tradeoffs
+from nnzoo.comparing import calibration, disagreement, examples, findings, groups, tradeoffs
 from nnzoo.comparing.budget import seconds_of
 from nnzoo.comparing.charts import COLOURS, Line, Scale, curves, interval_mark, padded
 from nnzoo.comparing.entries import Comparison, Entry
@@ -47,6 +47,7 @@ def render(comparison: Comparison) -> str:
         disagreement.section(comparison),
         *examples.sections(comparison, tints[best.kind] if best else GREY),
         ("Calibration", calibration.section(comparison, tints)),
+        ("What the doctor found in the data", findings.section(comparison)),
         ("Kinds that did not start", _refused(comparison)),
         ("How this was measured", _method(comparison)),
         ("Do it again", _again(comparison)),
@@ -122,8 +123,8 @@ def _scale(comparison: Comparison) -> Scale:
     serious = [e for e in there if e.kind not in IGNORANT and sign * ((e.mean or 0.0) - comparison.floor) > 0] or there
     values = [v for e in serious for v in (e.mean, e.low, e.high) if v is not None] or [0.0, 1.0]
     low, high = padded(values)
-    if comparison.metric in SHARES:
-        low, high = max(0.0, low), min(1.0, high)
+    if comparison.metric in (*SHARES, "r2"):
+        low, high = max(0.0, low) if comparison.metric in SHARES else low, min(1.0, high)
     return Scale(low, high, 10, 290)
 
 

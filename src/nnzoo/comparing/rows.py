@@ -14,34 +14,44 @@ import torch
 from PIL import Image as Pillow
 
 from nnzoo.comparing.entries import Comparison
+from nnzoo.comparing.scored import test_source
 from nnzoo.comparing.sequence_baselines import texts_of
 from nnzoo.core.dataset import Dataset
 from nnzoo.core.fields import Graph, Image, Tokens
+from nnzoo.data.raw import RawGraph, RawTable
 
 PICTURE = 84  # points across, at least, of a picture shown
 MOST_COLUMNS = 8
 LONGEST_LINE = 160
+SHORT = " class=short"  # a cell that is never broken
 
 
 def rows_shown(comparison: Comparison, test: Dataset, rows: torch.Tensor, captions: Sequence[str]) -> str:
-    """Rows of the test part with a caption each: pictures, lines of text, table rows or nodes."""
+    """Rows of the test part with a caption each: pictures, lines of text, table rows (as they stood in the file, with their number
+    there) or nodes."""
     ((name, field),) = test.spec.inputs.items()
-    value = test.take(rows).inputs[name]
     restore: Callable[[str, Any], Any] = comparison.prepared.preprocessing.restore
+    raw, places = test_source(comparison.prepared)
+    if isinstance(field, Graph):
+        nodes = (rows if test.index is None else test.index[rows]).tolist()
+        names = raw.nodes if isinstance(raw, RawGraph) else None
+        return table(["node"], [[names[n] if names else str(n)] for n in nodes], captions)
+    value = test.take(rows).inputs[name]
     if isinstance(field, Image):
         return grid(restore(name, value), captions, "test picture")
     if isinstance(field, Tokens):
         return table(["text"], clipped_lines(restore(name, texts_of(value))), captions)
-    if isinstance(field, Graph):
-        nodes = (rows if test.index is None else test.index[rows]).tolist()
-        names = getattr(comparison.prepared.raw, "nodes", None) if "test" in comparison.prepared.rows else None
-        return table(["node"], [[names[n] if names else str(n)] for n in nodes], captions)
-    frame = restore(name, value)
+    if isinstance(raw, RawTable) and places is not None:
+        chosen = places[rows.cpu().numpy()]
+        frame = raw.frame[[c for c in comparison.prepared.preprocessing.order if c in raw.frame.columns]].iloc[chosen]
+        before, cells = ["row"], [[f"{place + 1}"] for place in chosen.tolist()]
+    else:
+        frame, before, cells = restore(name, value), [], [[] for _ in captions]
     columns = list(frame.columns)[:MOST_COLUMNS]
-    cells = [[_cell(v) for v in row] for row in frame[columns].itertuples(index=False)]
+    cells = [[*first, *(_cell(v) for v in row)] for first, row in zip(cells, frame[columns].itertuples(index=False))]
     hidden = len(frame.columns) - len(columns)
-    more = f'<p class="note">{hidden} more columns are not shown.</p>' if hidden > 0 else ""
-    return table([str(c) for c in columns], cells, captions) + more
+    more = f'<p class="note">{hidden} more column{"" if hidden == 1 else "s"} not shown.</p>' if hidden > 0 else ""
+    return table([*before, *(str(c) for c in columns)], cells, captions) + more
 
 
 def _cell(value: Any) -> str:
@@ -49,12 +59,16 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, pd.Timestamp):
         return str(value.date()) if value == value.normalize() else str(value)
-    return f"{value:.4g}" if isinstance(value, (float, np.floating)) else str(value)
+    return f"{value:.4g}" if isinstance(value, (float, np.floating)) else _cut(str(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE] + " ..."
 
 
 def clipped_lines(texts: Sequence[str]) -> list[list[str]]:
     """Texts as a column of cells, long ones cut."""
-    return [[text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE] + " ..."] for text in texts]
+    return [[_cut(text)] for text in texts]
 
 
 def written_cells(frame: pd.DataFrame) -> list[str]:
@@ -72,10 +86,9 @@ def picture_cell(pixels_P: np.ndarray, field: Image, what: str) -> str:
 def table(columns: Sequence[str], cells: Sequence[Sequence[str]], captions: Sequence[str], first: str = "answer") -> str:
     """A table with a caption before each row, under the heading `first`."""
     head = "".join(f"<th scope=col>{escape(c)}" for c in [first, *columns])
-    body = "".join(
-        f"<tr><th scope=row>{escape(caption)}{''.join(f'<td>{escape(c)}' for c in row)}</tr>"
-        for caption, row in zip(captions, cells)
-    )
+    body = ""
+    for caption, row in zip(captions, cells):
+        body += f"<tr><th scope=row>{escape(caption)}" + "".join(f"<td{SHORT * (len(c) <= 16)}>{escape(c)}" for c in row) + "</tr>"
     return f'<div class="wide"><table class="rows"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 

@@ -1,9 +1,11 @@
-"""Which rows of a test part were scored, and with what weights: rows without a label are not.
+"""Which rows of a test part were scored, with what weights, and where they came from: rows without a label are not scored.
 
 N rows of the part, S of them scored.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,6 +13,10 @@ from torch import Tensor
 
 from nnzoo.core.dataset import Dataset
 from nnzoo.core.fields import Classes
+from nnzoo.data.raw import Raw
+
+if TYPE_CHECKING:
+    from nnzoo.data.prepare import Prepared
 
 
 def scored_rows(test: Dataset) -> Tensor:
@@ -27,3 +33,8 @@ def scored_weights(test: Dataset) -> np.ndarray | None:
         return None
     weight_N = (test.weight if test.index is None else test.weight[test.index]).cpu().double()
     return weight_N[scored_rows(test)].numpy()
+
+
+def test_source(prepared: Prepared) -> tuple[Raw, np.ndarray | None]:
+    """The data that the test part came from, as opened, and the numbers of its rows there (N); None where its parts are no rows."""
+    return prepared.others.get("test") or (prepared.raw, prepared.rows.get("test"))
