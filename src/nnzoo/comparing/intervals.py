@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import t as student
@@ -45,14 +45,21 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A score or a difference: its `value`, the middle of its interval (`centre`), its variance from rows and from seeds, and
-    the degrees of freedom of their sum."""
+    """A score or a difference: its `value`, the middle of its interval (`centre`), its variance from `rows` and from `seeds`, each
+    with the degrees of freedom with which it is known."""
 
     value: float
     centre: float
     rows: float
     seeds: float
-    freedom: float
+    row_freedom: float = np.inf
+    seed_freedom: float = np.inf
+
+    @property
+    def freedom(self) -> float:
+        """Satterthwaite's degrees of freedom of the sum."""
+        uncertain = self.rows**2 / self.row_freedom + self.seeds**2 / self.seed_freedom
+        return (self.rows + self.seeds) ** 2 / uncertain if uncertain > 0 else np.inf
 
     @property
     def error(self) -> float:
@@ -76,7 +83,7 @@ class Estimate:
 
     def turned(self) -> Estimate:
         """With the other sign, for scores of which less is better."""
-        return Estimate(-self.value, -self.centre, self.rows, self.seeds, self.freedom)
+        return replace(self, value=-self.value, centre=-self.centre)
 
 
 class Intervals(ABC):
@@ -171,7 +178,7 @@ class RowsAndSeeds(Intervals):
     def estimate(self, kind: str, other: str) -> Estimate:
         same = len(self.answers[kind]) == len(self.answers[other])
         if same and all(np.array_equal(a, b) for a, b in zip(self.answers[kind], self.answers[other])):
-            return Estimate(0.0, 0.0, 0.0, 0.0, np.inf)
+            return Estimate(0.0, 0.0, 0.0, 0.0)
         return self._estimate({kind: 1.0, other: -1.0})
 
     def _estimate(self, signs: Mapping[str, float]) -> Estimate:
@@ -184,7 +191,7 @@ class RowsAndSeeds(Intervals):
         if rows <= ROUNDING * most**2:  # every row says the same: one that does not may be unseen yet
             scale = 1.0 if self.metric == "r2" else most or 1.0
             rows = (2 * scale / (self.rows + 1)) ** 2
-        seeds, uncertain = 0.0, rows**2 / max(1, n - 1)
+        seeds, uncertain = 0.0, 0.0
         for kind in signs:
             scores_S, draws_RS = self.scores[kind], self.draws[kind]
             s = len(scores_S)
@@ -195,7 +202,8 @@ class RowsAndSeeds(Intervals):
                 seeds += own / s
                 uncertain += own * spread / s**2 / (s - 1)
         centre = sum(sign * self.centres[kind] for kind, sign in signs.items()) if self.share else value
-        return Estimate(float(value), float(centre), rows, seeds, (rows + seeds) ** 2 / uncertain)
+        seed_freedom = seeds**2 / uncertain if uncertain > 0 else np.inf
+        return Estimate(float(value), float(centre), rows, seeds, max(1, n - 1), seed_freedom)
 
 
 class SeedsOnly(Intervals):
@@ -214,7 +222,7 @@ class SeedsOnly(Intervals):
 
     def estimate(self, kind: str, other: str) -> Estimate:
         if len(self.scores[kind]) > 1 and np.array_equal(self.scores[kind], self.scores[other]):
-            return Estimate(0.0, 0.0, 0.0, 0.0, np.inf)
+            return Estimate(0.0, 0.0, 0.0, 0.0)
         return self._estimate({kind: 1.0, other: -1.0})
 
     def _estimate(self, signs: Mapping[str, float]) -> Estimate:
@@ -226,8 +234,8 @@ class SeedsOnly(Intervals):
             seeds, uncertain = seeds + part, uncertain + part**2 / max(1, s - 1)
         most = max(abs(self.scores[kind].mean()) for kind in signs)
         if seeds <= ROUNDING * most**2 or not np.isfinite(seeds):  # without any spread nothing is known of it
-            return Estimate(value, value, 0.0, np.inf, 1.0)
-        return Estimate(value, value, 0.0, float(seeds), float(seeds**2 / uncertain))
+            return Estimate(value, value, 0.0, np.inf, seed_freedom=1.0)
+        return Estimate(value, value, 0.0, float(seeds), seed_freedom=float(seeds**2 / uncertain))
 
 
 def _answers(evaluation: Evaluation, metric: str) -> np.ndarray:

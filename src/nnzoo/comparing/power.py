@@ -4,7 +4,7 @@ The variance of a difference is that of its rows, which falls as 1 / rows, and t
 
     se^2(n, s) = v_rows N / n + v_seeds S / s,        power = Phi(effect / se - t_(1 - alpha)(n, s))
 
-with the degrees of freedom after Satterthwaite, as in intervals.py. The sum is of the normal approximation to the noncentral t.
+with the degrees of freedom after Satterthwaite, as in intervals.py. The noncentral t is taken as normal.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from nnzoo.comparing.intervals import Estimate
 
 POWER = 0.8
 ALPHA = 0.05  # one-sided
-MOST = 10**9  # rows; more are never meant
+MOST_ROWS, MOST_SEEDS = 10**9, 1000  # more are never meant
 STEP = 1.05  # rows and seeds tried grow by this
 
 
@@ -30,19 +30,18 @@ class Needed(NamedTuple):
     seeds: int
 
 
-def power_at(found: Estimate, effect: float, now: tuple[int, int], then: tuple[int, int], alpha: float = ALPHA) -> float:
-    """The chance that a true difference of `effect` is found with the (rows, seeds) `then`, as measured with those of `now`."""
-    (rows, seeds), (n, s) = now, then
-    by_rows = found.rows * rows / n if rows else 0.0
-    by_seeds = found.seeds * seeds / s
-    if not np.isfinite(by_seeds):
-        return 0.0
-    if by_rows + by_seeds == 0:
-        return 1.0
-    of_seeds = max(1, s - 1) * _seed_freedom(found, rows) / max(1, seeds - 1)
-    uncertain = by_rows**2 / max(1, n - 1) + by_seeds**2 / of_seeds
-    freedom = (by_rows + by_seeds) ** 2 / uncertain
-    return float(norm.cdf(effect / np.sqrt(by_rows + by_seeds) - student.ppf(1 - alpha, freedom)))
+def power_at(
+    found: Estimate, effect: float, now: tuple[int, int], rows: np.ndarray | int, seeds: np.ndarray | int, alpha: float = ALPHA
+) -> np.ndarray:
+    """The chance that a true difference of `effect` is found with so many `rows` and `seeds` (arrays or one of them), as measured
+    with the (rows, seeds) `now`."""
+    n, s = now
+    by_rows = found.rows * n / rows * np.ones_like(seeds, dtype=float)
+    by_seeds = found.seeds * s / seeds * np.ones_like(rows, dtype=float)
+    of_seeds = np.maximum(1, np.asarray(seeds) - 1) * found.seed_freedom / max(1, s - 1)
+    total = np.maximum(by_rows + by_seeds, 1e-300)
+    freedom = total**2 / np.maximum(by_rows**2 / np.maximum(1, np.asarray(rows) - 1) + by_seeds**2 / of_seeds, 1e-300)
+    return norm.cdf(effect / np.sqrt(total) - student.ppf(1 - alpha, freedom))
 
 
 def needed(found: Estimate, effect: float, rows: int, seeds: int, power: float = POWER, alpha: float = ALPHA) -> Needed | None:
@@ -53,28 +52,21 @@ def needed(found: Estimate, effect: float, rows: int, seeds: int, power: float =
     """
     if effect <= 0 or not np.isfinite(found.seeds):
         return None
-    for s in _growing(seeds, 1000):
-        if power_at(found, effect, (rows, seeds), (MOST, s), alpha) < (power if rows == 0 else (1 + power) / 2):
-            continue  # however many rows, too few seeds; where rows matter too, they are left half of what may go wrong
-        if rows == 0:
-            return Needed(None, s)
-        for n in _growing(rows, MOST):
-            if power_at(found, effect, (rows, seeds), (n, s), alpha) >= power:
-                return Needed(n, s)
-    return None
+    now, wanted = (max(1, rows), seeds), power if rows == 0 else (1 + power) / 2  # rows are left half of what may go wrong
+    more_seeds, more_rows = _growing(seeds, MOST_SEEDS), _growing(max(1, rows), MOST_ROWS)
+    enough = power_at(found, effect, now, MOST_ROWS, more_seeds, alpha) >= wanted
+    if not enough.any():
+        return None
+    s = int(more_seeds[enough.argmax()])
+    if rows == 0:
+        return Needed(None, s)
+    enough = power_at(found, effect, now, more_rows, s, alpha) >= power
+    return Needed(int(more_rows[enough.argmax()]), s) if enough.any() else None
 
 
-def _seed_freedom(found: Estimate, rows: int) -> float:
-    """The degrees of freedom of the seeds' part alone, from those of the sum."""
-    if found.seeds == 0:
-        return 1.0
-    uncertain = (found.rows + found.seeds) ** 2 / found.freedom - (found.rows**2 / max(1, rows - 1) if rows else 0.0)
-    return found.seeds**2 / max(uncertain, 1e-12 * found.seeds**2)
-
-
-def _growing(start: int, end: int) -> list[int]:
+def _growing(start: int, end: int) -> np.ndarray:
     """Whole numbers from `start`, each about 5 % more than the one before."""
     steps = [start]
     while steps[-1] < end:
         steps.append(max(steps[-1] + 1, int(steps[-1] * STEP)))
-    return steps
+    return np.array(steps)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnzoo.comparing import budget as budgets
+from nnzoo.comparing import findings
 from nnzoo.comparing.calibration import calibration_error
 from nnzoo.comparing.candidate import Given
 from nnzoo.comparing.eligibility import eligible
@@ -47,6 +48,7 @@ def compare(
     test: Any = None,
     split: str = "random",
     weight: str | None = None,
+    dedup: bool = False,
     metric: str | None = None,
     margin: float | None = None,
     kinds: Sequence[str | type[Network]] | None = None,
@@ -76,8 +78,9 @@ def compare(
     `margin` is the smallest difference that matters, in units of the metric (accuracy: 0.01 is a point; None: see `verdict`).
     `groups` are columns by whose values the test rows are also scored group by group. `out` is where the report goes (HTML; None:
     none is written), `command` the line that the report shows to repeat the race, `more` are fields of `Settings`. A kind that
-    fails becomes an entry with an error. Raises NnzooError where nothing can be compared.
+    fails becomes an entry with an error. `dedup` drops copies of rows. Raises NnzooError where nothing can be compared.
     """
+    from nnzoo.data.doctor import announce
     from nnzoo.data.prepare import prepare
     from nnzoo.zoo.fitting import with_metric
 
@@ -89,7 +92,8 @@ def compare(
         raise ConfigError(f"margin={margin}: the smallest difference that matters is more than 0")
     began = time.perf_counter()
     targets = (target,) if isinstance(target, str) else tuple(target)
-    prepared = prepare(source, task=task, targets=targets, valid=valid, test=test, split=split, weight=weight, seed=seed)
+    ways: dict[str, Any] = {"valid": valid, "test": test, "split": split, "weight": weight, "dedup": dedup}
+    prepared = prepare(source, task=task, targets=targets, seed=seed, **ways)
     judge = with_metric(prepared.task, metric)
     held_out = prepared.parts.test
     if held_out is None or not len(held_out):
@@ -101,6 +105,8 @@ def compare(
     members = members_of(prepared, (groups,) if isinstance(groups, str) else tuple(groups), judge)
     for name, kind in able.items():  # before any time is spent
         kind.Config.read(config.get(name, {}), name)
+    found = findings.before(prepared, judge, able, config)
+    announce(found, listen)
     with runner_for(workers) as runner:
         run = budgets.per_run(budget, per_run, budgets.rounds(len(able), seeds, tune, runner.count))
         settings = Settings(budget=run, seed=seed, device=device, **more)
@@ -139,11 +145,14 @@ def compare(
         per_run=run,
         seconds=time.perf_counter() - began,
         floor=judge.floor(prepared.parts.train, held_out),
-        command=command or _command(source, prepared.name, targets, list(able), budget, per_run, seeds, seed, tune, workers),
+        command=command or _command(source, prepared.name, targets, list(able), budget, per_run, seeds, seed, tune, workers, dedup),
         machine={**machine(settings.device), "workers": runner.count, "threads": runner.threads},
         prepared=prepared,
         groups=scores_by_group(members, prepared, entries, judge, seed),
     )
+    comparison.suspects, noise = findings.after(comparison)
+    announce(noise, listen)
+    comparison.findings = [*found, *noise]
     if out is not None:
         from nnzoo.comparing.report import write_report
 
@@ -172,12 +181,15 @@ def _command(
     seed: int,
     tune: int,
     workers: int | str,
+    dedup: bool,
 ) -> str:
     words = ["nnzoo", "compare", str(source) if isinstance(source, (str, Path)) else f"<{name}>"]
     words += [word for target in targets for word in ("--target", target)]
     words += ["--kinds", ",".join(kinds)]
     words += ["--budget", budget] if budget else []
     words += ["--per-run", per_run] if per_run else []
+    words += ["--dedup"] if dedup else []
     words += ["--tune", str(tune)] if tune else []
+    words += ["--margin", str(margin)] if margin else []
     words += ["--workers", str(workers)] if str(workers) != "1" else []
     return shlex.join([*words, "--seeds", str(seeds), "--seed", str(seed)])
