@@ -145,7 +145,8 @@ def compare(
         per_run=run,
         seconds=time.perf_counter() - began,
         floor=judge.floor(prepared.parts.train, held_out),
-        command=command or _command(source, prepared.name, targets, list(able), budget, per_run, seeds, seed, tune, workers, dedup),
+        command=command
+        or _command(source, prepared.name, targets, list(able), budget, per_run, seeds, seed, tune, workers, dedup, margin),
         machine={**machine(settings.device), "workers": runner.count, "threads": runner.threads},
         prepared=prepared,
         groups=scores_by_group(members, prepared, entries, judge, seed),
@@ -182,6 +183,7 @@ def _command(
     tune: int,
     workers: int | str,
     dedup: bool,
+    margin: float | None,
 ) -> str:
     words = ["nnzoo", "compare", str(source) if isinstance(source, (str, Path)) else f"<{name}>"]
     words += [word for target in targets for word in ("--target", target)]
