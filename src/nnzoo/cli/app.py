@@ -71,14 +71,16 @@ def data(
     test: o.Test = None,
     split: o.Split = "random",
     weight: o.Weight = None,
+    dedup: o.Dedup = False,
     seed: o.Seed = 0,
     json: o.Json = False,
 ) -> None:
-    """Say what is understood of DATA, and which tasks and kinds fit."""
+    """Say what is understood of DATA, what is wrong with them, and which tasks and kinds fit."""
     from nnzoo.data.understand import understand
 
+    ways = {"valid": valid, "test": test, "split": split, "weight": weight, "dedup": dedup, "seed": seed}
     with working():
-        found = understand(data, task=task, targets=target, valid=valid, test=test, split=split, weight=weight, seed=seed)
+        found = understand(data, task=task, targets=target, **ways)
     if json:
         return print_json(found)
     from nnzoo.cli import show

@@ -23,6 +23,7 @@ def compare(
     test: o.Test = None,
     split: o.Split = "random",
     weight: o.Weight = None,
+    dedup: o.Dedup = False,
     metric: o.Metric = None,
     margin: Annotated[
         float | None,
@@ -68,6 +69,7 @@ def compare(
                 test=test,
                 split=split,
                 weight=weight,
+                dedup=dedup,
                 metric=metric,
                 margin=margin,
                 kinds=named,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from nnzoo.cli.output import console
 from nnzoo.core.errors import ConfigError
@@ -112,6 +114,32 @@ def understood(found: Mapping[str, Any]) -> None:
     for name, answer in found["kinds"].items():
         fits.add_row(name, f"yes ({', '.join(answer['can'])})" if "can" in answer else f"no: {answer['cannot']}")
     console().print(fits)
+    findings(found["findings"])
+
+
+def findings(found: Sequence[Mapping[str, Any]]) -> None:
+    """What the doctor found, a line each, the worst first."""
+    if not found:
+        console().print("the doctor found nothing wrong")
+        return
+    table = _table("the doctor", "finding", "remedy", "code")
+    for finding in found:
+        style = {"error": "bold red", "warning": "yellow"}.get(finding["severity"])
+        table.add_row(
+            Text(finding["severity"], style or ""), f"{finding['where']} {finding['text']}", finding["remedy"], finding["code"]
+        )
+    console().print(table)
+
+
+def _found(found: Sequence[Mapping[str, Any]]) -> str:
+    """How many findings of each severity."""
+    counts = Counter(finding["severity"] for finding in found)
+    return ", ".join(f"{n} {severity}{'s' if n > 1 else ''}" for severity, n in counts.items())
+
+
+def _doubtful(suspects: Sequence[Mapping[str, Any]]) -> str:
+    shown = [f"{s['row']} (says {s['given']}; {s['predicted']} {s['probability']:.2f})" for s in suspects[:5]]
+    return "\n".join([*shown, f"and {len(suspects) - 5} more"] if len(suspects) > 5 else shown)
 
 
 def _balance(balance: Mapping[str, Any]) -> str:
@@ -132,6 +160,8 @@ def trained(result: Trained) -> None:
             "other scores": ", ".join(f"{name} {_number(value)}" for name, value in result.scores.items() if name != result.metric),
             "learned for": f"{result.seconds:.1f} s, {result.epochs} epochs, {result.steps} steps",
             "ended because": result.stopped,
+            "the doctor": _found(result.findings),
+            "doubtful labels": _doubtful(result.suspects),
             "run": result.run,
         }
     )

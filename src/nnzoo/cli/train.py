@@ -21,6 +21,7 @@ def train(
     test: o.Test = None,
     split: o.Split = "random",
     weight: o.Weight = None,
+    dedup: o.Dedup = False,
     metric: o.Metric = None,
     settings: Annotated[
         list[str], typer.Option("--set", metavar="FIELD=VALUE", help="A setting of the kind.", show_default=False)
@@ -58,6 +59,7 @@ def train(
             test=test,
             split=split,
             weight=weight,
+            dedup=dedup,
             metric=metric,
             config=config,
             budget=budget,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from nnzoo.core.task import Evaluation
+from nnzoo.data.doctor import Finding, Suspect
 
 
 @dataclass(frozen=True)
@@ -181,6 +182,8 @@ class Comparison:
     prepared: Any = field(repr=False, default=None)
     report: str | None = None
     groups: list[Grouping] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    suspects: list[Suspect] = field(default_factory=list)  # test rows whose label the best network doubts
 
     def entry(self, kind: str) -> Entry:
         """The entry of a kind. Raises KeyError."""
@@ -207,6 +210,8 @@ class Comparison:
             "verdict": self.verdict.to_json(),
             "report": self.report,
             "groups": [grouping.to_json() for grouping in self.groups],
+            "findings": [finding.to_json() for finding in self.findings],
+            "suspects": [suspect.to_json() for suspect in self.suspects],
             "refused": [{"kind": r.kind, "why": r.why} for r in self.refused],
             "interval": self.interval,
             "floor": _plain(self.floor),
