@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from nnzoo.training.processes import Processes, together
 from nnzoo.training.settings import Settings
 
 if TYPE_CHECKING:
+    from nnzoo.data.doctor import Finding
     from nnzoo.data.prepare import Prepared
 
 REQUEST = "request.json"
@@ -30,7 +31,8 @@ NO_MATTER = ("device", "checkpoint_seconds", "timeout")  # settings that may be 
 @dataclass
 class Trained:
     """What `train` gives back. `test` and `validation` are scores by the metric (None where there is no such part); `run` is the
-    folder, which `nnzoo.load` opens."""
+    folder, which `nnzoo.load` opens. `findings` are what the doctor found in the data, `suspects` held-out rows whose label is
+    doubtful (both as JSON)."""
 
     run: str
     kind: str
@@ -44,6 +46,8 @@ class Trained:
     epochs: int
     steps: int
     stopped: str
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    suspects: list[dict[str, Any]] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """As the command line's `--json` prints it."""
@@ -60,6 +64,7 @@ def train(
     test: Any = None,
     split: str = "random",
     weight: str | None = None,
+    dedup: bool = False,
     metric: str | None = None,
     config: Mapping[str, Any] = {},
     budget: str | None = None,
@@ -74,10 +79,11 @@ def train(
     """Train a kind of network on data, save the run, score it on the untouched test part.
 
     `data` is a path, a known set's name, a pandas frame, arrays or tensors. `config` sets fields of the kind's Config, `more`
-    fields of `Settings` (precision, accumulate, patience, compile, checkpoint_seconds, timeout). `from_run` starts from a saved
-    run's weights and preprocessing. Where torchrun has started several processes that call this alike, they train one network
+    fields of `Settings` (precision, accumulate, patience, compile, checkpoint_seconds, timeout). `dedup` drops copies of rows.
+    `from_run` starts from a saved run's weights and preprocessing. Where torchrun has started several processes that call this alike, they train one network
     together, and the first of them writes and tells. Raises NnzooError with one sentence.
     """
+    from nnzoo.data.doctor import announce, examine
     from nnzoo.data.prepare import prepare
     from nnzoo.zoo.runs import load_run
 
@@ -97,6 +103,7 @@ def train(
             weight=weight,
             seed=seed,
             inherit=None if base is None else base[1],
+            dedup=dedup,
         )
         for note in prepared.notes:
             for listener in listen:
@@ -105,12 +112,15 @@ def train(
         network = build(kind, config if base is None else {**base[0].config.model_dump(), **config}, prepared, seed)
         if base is not None:
             inherit_weights(network, base[0], listen)
+        findings = examine(prepared, {network.kind: network}) if first else []
+        announce(findings, listen)
         request = {
             "kind": kind,
             "data": prepared.name,
             "task": prepared.task.name,
             "target": list(target),
             "split": split,
+            "dedup": dedup or None,
             "config": network.config.model_dump(mode="json"),
             "settings": {k: v for k, v in settings.facts().items() if k not in NO_MATTER},
             "from": None if from_run is None else sha256_of(Path(from_run) / "model.safetensors"),
@@ -123,7 +133,7 @@ def train(
             _check_alike(processes, prepared)
             folder = Path(processes.share_json(str(folder)))
         outcome = run_loop(network, place(prepared, settings), settings, folder, listen, resume, processes)
-        trained = finish(folder, outcome, prepared, settings).to_json() if first else {}
+        trained = finish(folder, outcome, prepared, settings, findings, listen).to_json() if first else {}
         return Trained(**(trained if processes is None else processes.share_json(trained)))
 
 
@@ -175,8 +185,16 @@ def inherit_weights(network: Network, base: Network, listen: Sequence[Callable[[
             listener(Warned(f"new here, not taken from the other run: {', '.join(fresh)}"))
 
 
-def finish(folder: Path, outcome: Outcome, prepared: Prepared, settings: Settings) -> Trained:
-    """Score a trained network, save its run, drop the checkpoints that are no longer needed."""
+def finish(
+    folder: Path,
+    outcome: Outcome,
+    prepared: Prepared,
+    settings: Settings,
+    findings: Sequence[Finding] = (),
+    listen: Sequence[Callable[[Event], Any]] = (),
+) -> Trained:
+    """Score a trained network, look for doubtful labels, save its run, drop the checkpoints that are no longer needed."""
+    from nnzoo.data.doctor import announce, doubtful_labels
     from nnzoo.training.checkpoints import Checkpoints
     from nnzoo.zoo.runs import save_run
 
@@ -188,6 +206,10 @@ def finish(folder: Path, outcome: Outcome, prepared: Prepared, settings: Setting
         if part is not None and len(part)
     }
     final = judged.get("test") or judged.get("validation")
+    names = {"valid": "validation", "test": "test"}
+    answers = {part: judged[name].predictions for part, name in names.items() if name in judged}
+    suspects, noise = doubtful_labels(prepared, answers)
+    announce([noise] if noise else [], listen)
     trained = Trained(
         run=str(folder),
         kind=network.kind,
@@ -201,6 +223,8 @@ def finish(folder: Path, outcome: Outcome, prepared: Prepared, settings: Setting
         epochs=outcome.epochs,
         steps=outcome.steps,
         stopped=outcome.stopped,
+        findings=[finding.to_json() for finding in (*findings, *([noise] if noise else []))],
+        suspects=[suspect.to_json() for suspect in suspects],
     )
     save_run(
         folder,
