@@ -47,7 +47,7 @@ def trees(n: int = 120) -> tuple[pd.DataFrame, np.ndarray]:
 
 def test_cross_validation_and_pipelines_take_a_network() -> None:
     X, y = make_moons(300, noise=0.1, random_state=0)
-    network = make_pipeline(StandardScaler(), NetworkClassifier("mlp", **{**QUICK, "epochs": 80}))
+    network = make_pipeline(StandardScaler(), NetworkClassifier("mlp", **{**QUICK, "epochs": 200, "patience": 50}))
     assert cross_val_score(network, X, y, cv=3).mean() > 0.95 > cross_val_score(LogisticRegression(), X, y, cv=3).mean()
 
 
