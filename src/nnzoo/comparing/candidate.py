@@ -16,6 +16,7 @@ from typing import Any, Literal
 import torch
 
 from nnzoo.comparing.budget import for_a_baseline
+from nnzoo.comparing.measure import learned_bytes
 from nnzoo.core.dataset import Dataset, Parts
 from nnzoo.core.errors import DataError, Interrupted, NnzooError
 from nnzoo.core.events import Event, StageStarted, Validated
@@ -81,6 +82,7 @@ class Result:
     stopped: str = ""
     history: list[dict[str, Any]] = field(default_factory=list)
     parameters: int | None = None
+    bytes: int | None = None
     note: str = ""
     looks: tuple[float, ...] = ()
     pruned: bool = False
@@ -124,6 +126,7 @@ def _network(given: Given, request: Request, tell: Callable[[Event], Any]) -> Re
         stopped=outcome.stopped,
         history=outcome.history,
         parameters=outcome.network.count(),
+        bytes=learned_bytes(outcome.network),
         learned=outcome.network if request.keep else None,
     )
 
@@ -160,7 +163,8 @@ def _baseline(given: Given, request: Request, tell: Callable[[Event], Any]) -> R
     for seed in request.seeds if hasattr(baseline, "sample") else request.seeds[:1]:
         result.evaluations.append(_judged(given, request, baseline, parts.test, parts, seed))
         result.validation += _chooses(given, baseline, parts, seed)
-    result.note, result.parameters, result.learned = baseline.note, baseline.parameters, baseline if request.keep else None
+    result.note, result.parameters, result.bytes = baseline.note, baseline.parameters, learned_bytes(baseline)
+    result.learned = baseline if request.keep else None
     return result
 
 

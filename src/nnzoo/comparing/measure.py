@@ -66,7 +66,11 @@ def tensor_bytes(network: nn.Module) -> int:
     return sum(t.numel() * t.element_size() for t in tensors.values())
 
 
-def disk_bytes(entrant: Any, preprocessing: Any) -> int:
-    """Bytes of what was learned and of the preprocessing that goes with it."""
-    facts = len(json.dumps(preprocessing.facts(), ensure_ascii=False).encode()) if preprocessing is not None else 0
-    return facts + (entrant.bytes() if isinstance(entrant, Baseline) else tensor_bytes(entrant))
+def learned_bytes(entrant: Any) -> int:
+    """Bytes of what was learned, as one would store it."""
+    return entrant.bytes() if isinstance(entrant, Baseline) else tensor_bytes(entrant)
+
+
+def facts_bytes(preprocessing: Any) -> int:
+    """Bytes of the preprocessing that goes with what was learned; none where there is none."""
+    return len(json.dumps(preprocessing.facts(), ensure_ascii=False).encode()) if preprocessing is not None else 0

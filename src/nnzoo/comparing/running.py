@@ -18,7 +18,7 @@ from nnzoo.comparing.baselines import Baseline, baselines_for
 from nnzoo.comparing.budget import seconds_of
 from nnzoo.comparing.candidate import Given, Request, Result, build, run_candidate
 from nnzoo.comparing.entries import Entry
-from nnzoo.comparing.measure import disk_bytes, latencies
+from nnzoo.comparing.measure import facts_bytes, latencies
 from nnzoo.comparing.tuning import Study, trial_seed
 from nnzoo.core.errors import ConfigError, NnzooError
 from nnzoo.core.events import Event
@@ -245,16 +245,16 @@ class Race:
         if not all(map(math.isfinite, entry.validation)):
             entry.validation = []
         entry.note = entry.note or first.note
-        entry.trained, entry.parameters = first.learned, first.parameters
+        entry.trained, entry.parameters, entry.bytes = first.learned, first.parameters, first.bytes
         return entry
 
     def measure(self, entries: Sequence[Entry], preprocessing: Any) -> None:
-        """Latencies and sizes, once nothing else runs that would disturb them."""
+        """Latencies, once nothing else runs that would disturb them, and sizes with the preprocessing that goes along."""
         for entry in entries:
             test = self.given.parts.test if entry.role == "network" else self.given.host.test
             if entry.trained is not None and test is not None:
                 entry.latency_ms_1, entry.latency_ms_256 = latencies(entry.trained, test)
-                entry.bytes = disk_bytes(entry.trained, preprocessing)
+                entry.bytes = (entry.bytes or 0) + facts_bytes(preprocessing)
 
     def _left(self) -> float | None:
         """From the budget where it is in time, else from what the runs so far have taken (None before the first)."""

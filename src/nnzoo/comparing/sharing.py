@@ -55,6 +55,8 @@ class _Putter(pickle.Unpickler):
 
     def persistent_load(self, pid: Any) -> Tensor:
         number, dtype, shape = pid
+        if not self.arrays[number].size:
+            return torch.empty(shape, dtype=dtype)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # a cluster's store is read-only, and nobody writes to data
             return torch.from_numpy(self.arrays[number]).view(dtype).reshape(shape)
@@ -86,7 +88,7 @@ def write_arrays(arrays: Sequence[np.ndarray], path: Path) -> list[tuple[int, in
 
 def map_arrays(path: Path, places: Sequence[tuple[int, int]]) -> list[np.ndarray]:
     """The arrays of a file, mapped into memory: all processes that map them share it, and none can change it for another."""
-    if not any(size for _, size in places):
+    if not path.stat().st_size:  # which cannot be mapped
         return [np.empty(0, np.uint8) for _ in places]
     whole = np.memmap(path, dtype=np.uint8, mode="c")
     return [np.asarray(whole[begin : begin + size]) for begin, size in places]
