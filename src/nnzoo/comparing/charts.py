@@ -99,7 +99,8 @@ def curves(lines: Sequence[Line], x_name: str, y_name: str, title: str, width: i
     ys = [y for line in lines for _, y in line.points]
     log = min(ys) > 0 and max(ys) / min(ys) > 20
     low, high = (min(ys) * 0.9, max(ys) * 1.1) if log else padded(ys)
-    x_scale, y_scale = Scale(min(0.0, *xs), max(xs), 56, width - 14), Scale(low, high, height - 40, 12, log)
+    y_scale = Scale(low, high, height - 40, 12, log)
+    x_scale = Scale(min(0.0, *xs), max(xs), left_of(y_scale), width - 14)
     drawn = []
     for line in lines:
         path = "".join(f"{'M' if i == 0 else 'L'}{x_scale(x)} {y_scale(y)}" for i, (x, y) in enumerate(line.points))
@@ -129,7 +130,8 @@ def scatter(
         x_range = y_range = padded([v for point in points for v in point])
     low_x, high_x = x_range or padded([x for x, _ in points])
     low_y, high_y = y_range or padded([y for _, y in points])
-    x_scale, y_scale = Scale(low_x, high_x, 56, width - 14), Scale(low_y, high_y, height - 40, 12)
+    y_scale = Scale(low_y, high_y, height - 40, 12)
+    x_scale = Scale(low_x, high_x, left_of(y_scale), width - 18)
     inside = [(x, y) for x, y in points if low_x <= x <= high_x and low_y <= y <= high_y]
     marks = "".join(f'<circle cx="{x_scale(x)}" cy="{y_scale(y)}" r="2.4"/>' for x, y in inside)
     line = f'<path class="guide" d="M{x_scale(low_x)} {y_scale(low_x)}L{x_scale(high_x)} {y_scale(high_x)}"/>' if diagonal else ""
@@ -140,7 +142,8 @@ def scatter(
 def histogram(counts: Sequence[float], edges: Sequence[float], x_name: str, y_name: str, title: str, colour: str) -> str:
     """Bars of `counts` between `edges` (one more), with a line at zero where the range holds it."""
     width, height = 400, 380
-    x_scale, y_scale = Scale(edges[0], edges[-1], 56, width - 14), Scale(0.0, max(*counts, 1.0) * 1.05, height - 40, 12)
+    y_scale = Scale(0.0, max(*counts, 1.0) * 1.05, height - 40, 12)
+    x_scale = Scale(edges[0], edges[-1], left_of(y_scale), width - 18)
     bars = "".join(
         f'<rect x="{x_scale(a)}" y="{y_scale(count)}" width="{max(0.3, x_scale(b) - x_scale(a) - 0.6):.2f}" '
         f'height="{y_scale.start - y_scale(count):.2f}"/>'
@@ -211,6 +214,11 @@ def framed(
     parts.append(f'<text class="name" x="{middle_x}" y="{height - 6}" text-anchor="middle">{escape(across)}</text>')
     turned = f'transform="translate(11 {middle_y}) rotate(-90)"'
     return "".join([*parts, f'<text class="name" {turned} text-anchor="middle">{escape(up)}</text></svg>'])
+
+
+def left_of(y: Scale, form: Form = number, size: float = 11.0) -> float:
+    """Where an x axis starts so that the numbers and the name of `y` have room beside it."""
+    return max(46.0, 28.0 + max((text_width(form(tick), size) for tick in y.ticks()), default=0.0))
 
 
 def _apart(scale: Scale, form: Form, size: float = 11.0) -> list[tuple[float, str]]:

@@ -19,7 +19,7 @@ import torch
 from scipy.stats import binom
 
 from nnzoo.comparing.charts import scatter
-from nnzoo.comparing.entries import Comparison, Entry
+from nnzoo.comparing.entries import Comparison, Entry, chosen_order
 from nnzoo.comparing.labels import clipped
 from nnzoo.comparing.rows import clipped_lines, picture_cell, rows_shown, table, written_cells
 from nnzoo.comparing.scored import scored_rows
@@ -50,8 +50,8 @@ def mcnemar(right_N: np.ndarray, other_N: np.ndarray) -> Counts:
 
 
 def best_two(comparison: Comparison) -> tuple[Entry, Entry] | None:
-    """The two entrants that stand first, networks or baselines; None with fewer than two."""
-    there = [e for e in comparison.entries if not e.error and e.evaluations]
+    """The two entrants that stand first by validation, networks or baselines; None with fewer than two."""
+    there = chosen_order([e for e in comparison.entries if not e.error and e.evaluations], comparison.higher_is_better)
     return (there[0], there[1]) if len(there) > 1 else None
 
 

@@ -17,12 +17,13 @@ import numpy as np
 import pandas as pd
 
 from nnzoo.comparing.charts import Scale, interval_mark, padded
-from nnzoo.comparing.columns import columns_of
+from nnzoo.comparing.columns import SHARES, columns_of
 from nnzoo.comparing.entries import Comparison, Entry, Group, Grouping
 from nnzoo.comparing.intervals import intervals
 from nnzoo.comparing.labels import clipped
 from nnzoo.comparing.scored import scored_rows, scored_weights, test_source
-from nnzoo.comparing.verdict import IGNORANT, SHARES, name_of, shown
+from nnzoo.comparing.verdict import IGNORANT
+from nnzoo.comparing.words import name_of, shown
 from nnzoo.core.errors import ConfigError, DataError
 from nnzoo.core.task import Evaluation, Task
 from nnzoo.data.columns import date_form, days_of, numbers_of, sorted_labels, texts_of

@@ -16,8 +16,10 @@ from typing import Any
 from nnzoo.comparing import calibration, disagreement, examples, findings, groups, tradeoffs
 from nnzoo.comparing.budget import seconds_of
 from nnzoo.comparing.charts import COLOURS, Line, Scale, curves, interval_mark, padded
+from nnzoo.comparing.columns import SHARES
 from nnzoo.comparing.entries import Comparison, Entry
-from nnzoo.comparing.verdict import IGNORANT, SHARES, name_of, shown, size_of
+from nnzoo.comparing.verdict import IGNORANT
+from nnzoo.comparing.words import name_of, shown, size_of
 from nnzoo.core.errors import RunError
 
 GREY = "#8c9196"

@@ -17,7 +17,7 @@ from nnzoo.comparing.entries import Comparison, Entry
 from nnzoo.comparing.labels import clipped
 from nnzoo.comparing.rows import rows_shown
 from nnzoo.comparing.scored import scored_weights
-from nnzoo.comparing.verdict import name_of, shown
+from nnzoo.comparing.words import name_of, shown
 from nnzoo.core.fields import Values
 from nnzoo.core.seeds import generator
 from nnzoo.tasks._regression import regression_scores

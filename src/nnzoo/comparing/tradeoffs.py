@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
-from nnzoo.comparing.charts import Scale, framed, number, percent
+from nnzoo.comparing.charts import Scale, framed, left_of, number, percent
+from nnzoo.comparing.columns import SHARES
 from nnzoo.comparing.entries import Comparison, Entry
 from nnzoo.comparing.labels import Box, Label, clipped, placed
-from nnzoo.comparing.verdict import SHARES, name_of, shown, size_of
+from nnzoo.comparing.words import name_of, shown, size_of
 
 WIDTH, HEIGHT = 470, 370
 LEAST_SECONDS = 1e-4  # what a clock tells reliably
@@ -86,8 +87,8 @@ class _Cloud:
     def drawn(self, cost_name: str, title: str, form: Callable[[float], str]) -> str:
         """The chart as SVG."""
         metric = self.comparison.metric
-        x = _logarithmic(self.costs, 60, WIDTH - 18)
-        y = Scale(self.scores.low, self.scores.high, HEIGHT - 42, 16)
+        y, y_form = Scale(self.scores.low, self.scores.high, HEIGHT - 42, 16), percent if metric in SHARES else number
+        x = _logarithmic(self.costs, left_of(y, y_form), WIDTH - 18)
         edge = {True: y.low, False: y.high}
         means = [e.mean if y.low <= (e.mean or 0.0) <= y.high else edge[(e.mean or 0.0) < y.low] for e in self.entries]
         places = [(x(cost), y(mean or 0.0)) for cost, mean in zip(self.costs, means)]
@@ -109,7 +110,7 @@ class _Cloud:
             WIDTH,
             HEIGHT,
             form,
-            percent if metric in SHARES else number,
+            y_form,
         )
 
     def _name(self, entry: Entry, y: Scale) -> str:
