@@ -14,10 +14,11 @@ import typer
 from nnzoo import __version__
 from nnzoo.cli import options as o
 from nnzoo.cli.compare import compare
-from nnzoo.cli.output import print_json, told, working
+from nnzoo.cli.output import OneLine, print_json, told, working
 from nnzoo.cli.train import train
 
 app = typer.Typer(
+    cls=OneLine,
     help="Every kind of neural network in one library: train it on your data, compare it fairly, use what it learned.",
     no_args_is_help=True,
     add_completion=False,

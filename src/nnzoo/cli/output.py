@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import typer
+from typer.core import TyperGroup
 
 from nnzoo.core.errors import ConfigError, Interrupted, NnzooError
 from nnzoo.core.launch import rank, world
@@ -20,10 +21,13 @@ from nnzoo.core.launch import rank, world
 if TYPE_CHECKING:
     from rich.console import Console
 
+UsageError: Any = typer.BadParameter.__base__  # typer does not export it
 P = ParamSpec("P")
 R = TypeVar("R")
 WRONG, STOPPED = 2, 130  # exit codes
 TOGETHER = ("train",)  # commands that several processes run together
+NO_MEMORY = "the memory is not enough; give fewer or smaller data, a smaller network or a smaller batch (--set batch=...)"
+_NO_MEMORY_OF_TORCH = ("can't allocate memory", "out of memory")
 WIDE = 160  # columns where there is no terminal to ask
 
 
@@ -38,8 +42,29 @@ def console(stderr: bool = False) -> Console:
 
 
 def say(text: str) -> None:
-    """One line on stderr."""
-    print("nnzoo:", " ".join(str(text).split()), file=sys.stderr, flush=True)
+    """One line on stderr. What cannot be printed (line breaks and escapes in the names of files) is shown as Python writes it."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text).strip())
+    print("nnzoo:", shown, file=sys.stderr, flush=True)
+
+
+class OneLine(TyperGroup):
+    """The commands; what is wrong with an option or argument is told as all errors are, in one line with exit code 2."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **more: Any) -> Any:
+        """Parse the command line and run the command it names."""
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **more)
+        try:
+            code = super().main(*args, standalone_mode=False, **more)
+        except UsageError as error:
+            if not (text := error.format_message()):  # nothing was asked for: the help
+                error.show()
+                sys.exit(WRONG)
+            context = getattr(error, "ctx", None)
+            command = " ".join(["nnzoo", *([context.info_name] if context is not None and context.parent is not None else [])])
+            say(f"{text.rstrip('.')}; `{command} --help` says what there is")
+            sys.exit(WRONG)
+        sys.exit(code if isinstance(code, int) else 0)
 
 
 def told(command: Callable[P, R]) -> Callable[P, R]:
@@ -62,7 +87,15 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
             code = 1
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
-            say(f"{where}{error.strerror or error}")
+            say(f"{where}{error.strerror or error}; check the place and the permissions")
+            code = WRONG
+        except MemoryError:
+            say(NO_MEMORY)
+            code = WRONG
+        except RuntimeError as error:
+            if not any(words in str(error) for words in _NO_MEMORY_OF_TORCH):
+                raise
+            say(NO_MEMORY)
             code = WRONG
         raise typer.Exit(code)
 

@@ -13,7 +13,7 @@ def read_value(text: str) -> Any:
     """`0.1`, `true`, `[256, 128]`, `256,128`, `relu`; the kind's config checks and converts it further."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     if "," in text and text.strip()[:1] not in ("[", "{", '"'):
         return [read_value(part.strip()) for part in text.rstrip().removesuffix(",").split(",")]

@@ -37,6 +37,15 @@ class NetworkConfig(BaseModel):
         lists = {name for name, field in cls.model_fields.items() if get_origin(field.annotation) is tuple}
         return {k: (v,) if k in lists and isinstance(v, (int, float)) else v for k, v in given.items()}
 
+    @model_validator(mode="after")
+    def _sizes_are_positive(self) -> NetworkConfig:
+        """A list of whole numbers in a config is one of sizes (of layers, of blocks)."""
+        for name, field in type(self).model_fields.items():
+            sizes = getattr(self, name)
+            if get_origin(field.annotation) is tuple and any(isinstance(size, int) and size < 1 for size in sizes):
+                raise ValueError(f"'{name}' lists sizes, which are 1 or more, not {', '.join(map(str, sizes))}")
+        return self
+
     @classmethod
     def read(cls, settings: Mapping[str, Any], kind: str) -> NetworkConfig:
         """A config from names and values (strings are converted). Raises ConfigError naming the field and what it takes."""
@@ -47,7 +56,13 @@ class NetworkConfig(BaseModel):
             name = ".".join(str(part) for part in first["loc"]) or "config"
             if first["type"] == "extra_forbidden":
                 raise ConfigError(f"{kind} has no setting '{name}'; it has {', '.join(cls.model_fields)}") from None
-            raise ConfigError(f"{kind}: setting '{name}'={first['input']!r}: {first['msg']}") from None
+            if not first["loc"]:
+                raise ConfigError(f"{kind}: {first['msg'].removeprefix('Value error, ')}") from None
+            given = repr(first["input"])
+            shown = given if len(given) <= 60 else f"{given[:60]}..."
+            raise ConfigError(
+                f"{kind}: setting '{name}'={shown}: {first['msg']}; `nnzoo kinds {kind}` says what it takes"
+            ) from None
 
 
 @dataclass(frozen=True)

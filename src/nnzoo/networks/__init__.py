@@ -51,7 +51,7 @@ def find(name: str) -> type[Network]:
     if name.endswith(".py"):
         path = Path(name)
         if not path.is_file():
-            raise ConfigError(f"no kind: there is no file {name}")
+            raise ConfigError(f"there is no file {name} with a kind; check the path")
         return _only_network(_module_of(path), path.stem)
     point = _entry_points().get(name)
     if point is not None:
@@ -68,7 +68,13 @@ def _module_of(path: Path) -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except (SyntaxError, UnicodeDecodeError) as error:
+        line = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        raise ConfigError(f"{path}{line} is no Python ({getattr(error, 'msg', error)}); correct the kind's file") from None
+    except ImportError as error:
+        raise ConfigError(f"{path} cannot be loaded ({error}); install what it imports") from None
     return module
 
 
@@ -81,6 +87,8 @@ def _only_network(module: ModuleType, name: str) -> type[Network]:
         if isinstance(value, type) and issubclass(value, Network) and value.__module__ == module.__name__
     ]
     if len(kinds) != 1:
-        raise ConfigError(f"{module.__file__} must define exactly one Network, it defines {len(kinds)}")
+        raise ConfigError(
+            f"{module.__file__} must define exactly one Network, not {len(kinds)}; write one class that inherits from Network"
+        )
     kinds[0].kind = name
     return kinds[0]
