@@ -40,7 +40,8 @@ class Progress(Event):
 
 @dataclass(frozen=True)
 class Validated(Event):
-    """A look at the validation part; `best` says whether these are the best weights so far."""
+    """A look at the validation part; `best` says whether these are the best weights so far, `rates` the learning rate of each
+    optimiser at the step before."""
 
     stage: int
     step: int
@@ -49,6 +50,16 @@ class Validated(Event):
     valid: float | None
     best: bool
     seconds: float
+    metrics: dict[str, float] = field(default_factory=dict)
+    rates: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Solving(Event):
+    """A rule over the whole data set has come to its safe point number `step`, with these figures."""
+
+    stage: int
+    step: int
     metrics: dict[str, float] = field(default_factory=dict)
 
 

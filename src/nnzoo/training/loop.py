@@ -19,7 +19,7 @@ import torch
 
 from nnzoo.core.dataset import Parts
 from nnzoo.core.errors import NotFinite
-from nnzoo.core.events import Event, Progress, StageEnded, StageStarted, Validated
+from nnzoo.core.events import Event, Progress, Solving, StageEnded, StageStarted, Validated
 from nnzoo.core.feeds import Stream, shuffled
 from nnzoo.core.learning import Clock, Move, Solve, Stage
 from nnzoo.core.network import Network
@@ -237,7 +237,8 @@ class _Run(Standing):
         )
         place.history.append(line)
         self.journal.write("look", best=better, **line)
-        self._tell(Validated(place.stage, place.step, place.epochs, train, valid, better, place.seconds, metrics))
+        rates = stepper.rates(place.step - 1)
+        self._tell(Validated(place.stage, place.step, place.epochs, train, valid, better, place.seconds, metrics, rates))
 
     def _validation_loss(self, stage: Stage, validation: Stream) -> tuple[float | None, dict[str, float]] | None:
         """What the first process finds, in all; None if it was told to stop on the way."""
@@ -296,6 +297,7 @@ class _Run(Standing):
                 metrics = {name: float(value) for name, value in done.metrics.items()}
                 if place.yields % 10 ** max(0, len(str(place.yields)) - 2) == 0:  # every one to 99, every tenth to 990, ...
                     self.journal.write("solving", stage=stage.name, step=place.yields, **metrics)
+                    self._tell(Solving(place.stage, place.yields, metrics))
                 if self.stop:
                     self._check_solved(stage, move)
                     self._interrupt(stage)

@@ -40,11 +40,13 @@ class Optimiser:
         self.constant = description.schedule == Schedule()
         self.lists: tuple[list[Tensor], ...] | None = None  # parameters and AdamW's state, once that is there
 
+    def rate(self, step: int) -> float:
+        """The learning rate at a step."""
+        return self.description.lr * (1.0 if self.constant else factor(self.description.schedule, step, self.steps))
+
     def step(self, step: int, bad: Tensor | None) -> None:
         """One update with the gradients in place; nothing changes where `bad` (0-dim float) is 1. Gradients are dropped."""
-        lr = self.description.lr
-        if not self.constant:
-            lr *= factor(self.description.schedule, step, self.steps)
+        lr = self.rate(step)
         gradients = [p.grad for _, p in self.named if p.grad is not None]
         if self.lists is not None and len(gradients) == len(self.named):
             self._adamw(lr, gradients, bad)

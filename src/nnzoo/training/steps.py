@@ -161,6 +161,10 @@ class Stepper:
         total, weight = self.guard.sums()
         return total / weight if weight else None
 
+    def rates(self, step: int) -> dict[str, float]:
+        """The learning rate of each optimiser at a step."""
+        return {name: optimiser.rate(step) for name, optimiser in self.optimisers.items()}
+
     def shown(self) -> dict[str, float]:
         """The latest metrics as numbers."""
         return {name: float(value) for name, value in self.metrics.items()}
