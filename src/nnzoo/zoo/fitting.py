@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nnzoo.core.errors import ConfigError, DataError, RunError, Unsuitable
+from nnzoo.core.errors import ConfigError, DataError, Unsuitable
 from nnzoo.core.events import Event, Warned
 from nnzoo.core.network import Network, No
 from nnzoo.core.seeds import seed_default
-from nnzoo.training.durable import sha256_of, write_text
+from nnzoo.training.durable import sha256_of
 from nnzoo.training.loop import Outcome
 from nnzoo.training.loop import train as run_loop
 from nnzoo.training.processes import Processes, together
 from nnzoo.training.settings import Settings
+from nnzoo.zoo.beginning import agree, run_folder
+from nnzoo.zoo.room import check_room
 
 if TYPE_CHECKING:
     from nnzoo.data.doctor import Finding
     from nnzoo.data.prepare import Prepared
 
-REQUEST = "request.json"
 NO_MATTER = ("device", "checkpoint_seconds", "timeout")  # settings that may be others when a run is resumed
 
 
@@ -80,8 +78,8 @@ def train(
 
     `data` is a path, a known set's name, a pandas frame, arrays or tensors. `config` sets fields of the kind's Config, `more`
     fields of `Settings` (precision, accumulate, patience, compile, checkpoint_seconds, timeout). `dedup` drops copies of rows.
-    `from_run` starts from a saved run's weights and preprocessing. Where torchrun has started several processes that call this alike, they train one network
-    together, and the first of them writes and tells. Raises NnzooError with one sentence.
+    `from_run` starts from a saved run's weights and preprocessing. Where torchrun has started several processes that call this
+    alike, they train one network together, and the first of them writes and tells. Raises NnzooError with one sentence.
     """
     from nnzoo.data.doctor import announce, examine
     from nnzoo.data.prepare import prepare
@@ -105,15 +103,13 @@ def train(
             inherit=None if base is None else base[1],
             dedup=dedup,
         )
-        for note in prepared.notes:
-            for listener in listen:
-                listener(Warned(note))
         prepared.task = with_metric(prepared.task, metric)
+        if base is not None:
+            same_kind(kind, base[0])
         network = build(kind, config if base is None else {**base[0].config.model_dump(), **config}, prepared, seed)
         if base is not None:
             inherit_weights(network, base[0], listen)
-        findings = examine(prepared, {network.kind: network}) if first else []
-        announce(findings, listen)
+        parts = place(prepared, settings)
         request = {
             "kind": kind,
             "data": prepared.name,
@@ -127,12 +123,17 @@ def train(
         }
         folder = Path()
         if first:
-            folder = _folder(out, resume, network.kind, prepared.name)
-            _agree(folder, request, resume)
+            folder = run_folder(out, resume, network.kind, prepared.name)
+            agree(folder, request, resume)
         if processes is not None:
             _check_alike(processes, prepared)
             folder = Path(processes.share_json(str(folder)))
-        outcome = run_loop(network, place(prepared, settings), settings, folder, listen, resume, processes)
+        for note in prepared.notes:
+            for listener in listen:
+                listener(Warned(note))
+        findings = examine(prepared, {network.kind: network}) if first else []
+        announce(findings, listen)
+        outcome = run_loop(network, parts, settings, folder, listen, resume, processes)
         trained = finish(folder, outcome, prepared, settings, findings, listen).to_json() if first else {}
         return Trained(**(trained if processes is None else processes.share_json(trained)))
 
@@ -156,7 +157,12 @@ def build(kind: str, config: Mapping[str, Any], prepared: Prepared, seed: int) -
     checked = cls.Config.read(config, cls.kind)
     able = cls.can(prepared.spec, prepared.task)
     if isinstance(able, No):
-        raise Unsuitable(str(able))
+        raise Unsuitable(f"{prepared.name}: {able}")
+    check_room(
+        lambda: cls(checked, prepared.spec, prepared.task),
+        f"{cls.kind} for {prepared.name}",
+        "make it smaller, with --set or with less data",
+    )
     seed_default(seed, -1)
     return cls(checked, prepared.spec, prepared.task)
 
@@ -169,10 +175,16 @@ def place(prepared: Prepared, settings: Settings) -> Any:
     return place_parts(prepared.parts, device_of(settings.device))
 
 
+def same_kind(kind: str, base: Network) -> None:
+    """Raise ConfigError unless `base` is of that kind."""
+    from nnzoo.networks import find
+
+    if find(kind) is not type(base):
+        raise ConfigError(f"a {find(kind).kind} cannot go on from a run of {base.kind}; name the same kind")
+
+
 def inherit_weights(network: Network, base: Network, listen: Sequence[Callable[[Event], Any]]) -> None:
     """Copy the tensors of another run that have the same name and shape here; say which did not fit."""
-    if type(network) is not type(base):
-        raise ConfigError(f"a {network.kind} cannot go on from a run of {base.kind}; name the same kind")
     mine, theirs = network.state_dict(), base.state_dict()
     fresh = []
     for name, tensor in mine.items():
@@ -245,45 +257,3 @@ def _check_alike(processes: Processes, prepared: Prepared) -> None:
     for rank, spec in enumerate(each):
         if spec != each[0]:
             raise DataError(f"process {rank} sees other data than the first; give every machine the same files")
-
-
-def _folder(out: str | Path | None, resume: bool, kind: str, data: str) -> Path:
-    if out is not None:
-        folder = Path(out)
-        if (folder / "digests.json").exists():
-            raise RunError(
-                f"{folder} holds a finished run; choose another --out, or remove it"
-                + (" (there is nothing to resume)" if resume else "")
-            )
-        if not resume and (folder / "checkpoints").exists():
-            raise RunError(f"{folder} holds an unfinished run; add --resume to go on, or choose another --out")
-        return folder
-    if resume:
-        raise RunError("which run shall go on? name it with --out RUN")
-    plain = re.sub(r"\.(csv|tsv|parquet|jsonl|json|txt|zip|npz)(\.gz)?$", "", Path(data).name)
-    stem = re.sub(r"[^\w.-]+", "-", f"{kind}-{plain}")
-    for number in range(1, 100_000):
-        folder = Path("runs") / f"{stem}-{number}"
-        try:
-            folder.mkdir(parents=True)
-            return folder
-        except FileExistsError:
-            continue
-    raise RunError("runs/ is full of runs of this name; clear it out")
-
-
-def _agree(folder: Path, request: dict[str, Any], resume: bool) -> None:
-    """Write down what was asked for, or check that a resumed run is asked for the same."""
-    path = folder / REQUEST
-    if not resume:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_text(path, json.dumps({**request, "date": time.strftime("%Y-%m-%dT%H:%M:%S")}, indent=1))
-        return
-    if not path.exists():
-        raise RunError(f"{folder} holds no run to resume")
-    before = json.loads(path.read_text(encoding="utf-8"))
-    for name, value in request.items():
-        if before.get(name) != value:
-            raise RunError(
-                f"{folder} was begun with another {name} ({before.get(name)} then, {value} now); use the same command to resume"
-            )
