@@ -62,7 +62,8 @@ def padded(values: Sequence[float], share: float = 0.05) -> tuple[float, float]:
 
 
 def interval_mark(mean: float, low: float | None, high: float | None, scale: Scale, colour: str, title: str, hollow: bool) -> str:
-    """A score: a dot, its interval as a bar with whiskers. Beyond the scale's low end an arrow stands for it."""
+    """A score: a dot, its interval as a bar with whiskers (none where it goes on beyond the scale). A score beyond the
+    scale is an arrow."""
     width, y = scale.end + scale.start, 11
     open_tag = (
         f'<svg class="mark" viewBox="0 0 {width:g} 22" preserveAspectRatio="xMinYMid" role="img"><title>{escape(title)}</title>'
@@ -74,9 +75,10 @@ def interval_mark(mean: float, low: float | None, high: float | None, scale: Sca
     bar = ""
     if low is not None and high is not None:
         a, b = scale(max(low, scale.low)), scale(min(high, scale.high))
+        ends = "".join(f"M{x} {y - 6}v12" for x, end in ((a, low), (b, high)) if scale.low <= end <= scale.high)
         bar = (
             f'<rect x="{a}" y="{y - 4}" width="{max(0.5, b - a):.2f}" height="8" rx="2" fill="{colour}" opacity=".3"/>'
-            f'<path d="M{a} {y - 6}v12M{b} {y - 6}v12M{a} {y}H{b}" stroke="{colour}" stroke-width="1.5"/>'
+            f'<path d="{ends}M{a} {y}H{b}" stroke="{colour}" stroke-width="1.5"/>'
         )
     inside = "var(--page)" if hollow else colour
     dot = f'<circle cx="{scale(mean)}" cy="{y}" r="4" stroke="{colour}" stroke-width="2" fill="{inside}"/>'

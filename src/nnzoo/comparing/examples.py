@@ -73,7 +73,7 @@ def _classification(comparison: Comparison, best: Entry) -> list[tuple[str, str]
     missed = int((said_N != truth_N).sum())
     for heading, rows, words in (
         ("Wrong answers", wrong, f"{missed:,} of {len(truth_N):,} test rows; the surest mistakes first."),
-        ("Right answers", right, f"Drawn at random from the other {int((said_N == truth_N).sum()):,}."),
+        ("Right answers", right, f"{len(truth_N) - missed:,} of {len(truth_N):,} test rows; these are drawn at random."),
     ):
         if len(rows):
             shown = rows_shown(comparison, test, known[torch.from_numpy(rows)], [caption(i) for i in rows.tolist()])

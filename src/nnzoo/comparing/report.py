@@ -20,9 +20,13 @@ from nnzoo.comparing.columns import SHARES
 from nnzoo.comparing.entries import Comparison, Entry
 from nnzoo.comparing.verdict import IGNORANT
 from nnzoo.comparing.words import name_of, shown, size_of
+from nnzoo.core.dataset import Dataset
 from nnzoo.core.errors import RunError
+from nnzoo.core.fields import Spec, Tokens
+from nnzoo.tasks.text_generation import whole_text
 
 GREY = "#8c9196"
+FAR = 8.0  # times the distance of the last but one from the best
 FIGURES = ("training", "one sample", "256 samples", "learned numbers", "on disk")
 
 
@@ -86,8 +90,23 @@ def _facts(comparison: Comparison) -> str:
         words.append(f"{_long(comparison.per_run)} for each run")
     parts = comparison.prepared.parts if comparison.prepared is not None else None
     if parts is not None and parts.test is not None:
-        words.append(f"{len(parts.train):,} training, {len(parts.valid or ()):,} validation and {len(parts.test):,} test rows")
+        train, valid, test = (_length(part) for part in (parts.train, parts.valid, parts.test))
+        what = "rows" if _rowwise(comparison.prepared.spec) else "symbols"
+        words.append(f"{train:,} training, {valid:,} validation and {test:,} test {what}")
     return " · ".join(words)
+
+
+def _rowwise(spec: Spec) -> bool:
+    """Whether parts are made of rows, not one long text."""
+    name = spec.only("inputs", Tokens)
+    return name is None or spec.inputs[name].lines  # type: ignore[union-attr]
+
+
+def _length(part: Dataset | None) -> int:
+    """Rows of a part, of a long text its symbols."""
+    if part is None:
+        return 0
+    return len(part) if _rowwise(part.spec) else len(whole_text(part))
 
 
 def _long(budget: str) -> str:
@@ -111,7 +130,7 @@ def _race(comparison: Comparison, tints: dict[str, str]) -> str:
     lead = {comparison.verdict.winner, *comparison.verdict.tied}
     body = "".join(_race_row(e, comparison, scale, tints[e.kind], e.kind in lead) for e in comparison.entries)
     notes = [f"{e.kind}: {e.note}." for e in comparison.entries if e.note]
-    words = "Dot: mean over seeds. Bar with whiskers: 95 % interval. An arrow: beyond the scale."
+    words = "Dot: mean over seeds. Bar: 95 % interval; without a whisker it goes on beyond the scale. An arrow: beyond the scale."
     if len(there) > 1 and lead - {None}:
         words += " Tinted: the winner, or those that share the lead."
     below = "".join(f'<p class="note">{escape(text)}</p>' for text in [words, *notes])
@@ -119,12 +138,19 @@ def _race(comparison: Comparison, tints: dict[str, str]) -> str:
 
 
 def _scale(comparison: Comparison) -> Scale:
-    """The range of all intervals; entrants no better than an ignorant answer would squeeze it: left out where others remain."""
+    """The range of scores that is drawn. Entrants no better than an ignorant answer, and one far behind all others, would squeeze
+    it: they are left out where two others remain. Intervals widen it by no more than the means span."""
     there = [e for e in comparison.entries if e.mean is not None]
     sign = 1 if comparison.higher_is_better else -1
-    serious = [e for e in there if e.kind not in IGNORANT and sign * ((e.mean or 0.0) - comparison.floor) > 0] or there
-    values = [v for e in serious for v in (e.mean, e.low, e.high) if v is not None] or [0.0, 1.0]
-    low, high = padded(values)
+    serious = [e for e in there if e.kind not in IGNORANT and sign * ((e.mean or 0.0) - comparison.floor) > 0]
+    serious = sorted(serious if len(serious) > 1 else there, key=lambda e: -sign * (e.mean or 0.0))
+    means = [e.mean or 0.0 for e in serious]
+    while len(means) > 2 and abs(means[-1] - means[0]) > FAR * abs(means[-2] - means[0]) > 0:
+        means.pop()
+    low, high = (min(means), max(means)) if means else (0.0, 1.0)
+    span = high - low or math.inf
+    ends = [v for e in serious[: len(means)] for v in (e.low, e.high) if v is not None]
+    low, high = padded([low, high, *(min(max(v, low - span), high + span) for v in ends)])
     if comparison.metric in (*SHARES, "r2"):
         low, high = max(0.0, low) if comparison.metric in SHARES else low, min(1.0, high)
     return Scale(low, high, 10, 290)

@@ -120,7 +120,7 @@ class _Cloud:
     def _bars(self, places: list[tuple[float, float]], y: Scale) -> tuple[str, list[Box]]:
         drawn, boxes = "", []
         for entry, (px, _) in zip(self.entries, places):
-            if entry.low is None or entry.high is None or entry.high < y.low or entry.low > y.high:
+            if entry.low is None or entry.high is None or not y.low <= (entry.mean or 0.0) <= y.high:
                 continue
             a, b = y(max(entry.low, y.low)), y(min(entry.high, y.high))
             drawn += f'<path d="M{px} {a}V{b}" stroke="{self.tints[entry.kind]}" stroke-width="1.5" opacity=".55"/>'
@@ -153,7 +153,7 @@ class _Cloud:
     def _steps(self, places: list[tuple[float, float]], x: Scale) -> list[Box]:
         """The stepped line as thin boxes, so that names stay off it."""
         corners = self._corners(places, x)
-        return [Box(min(a, c) - 1, min(b, d) - 1, max(a, c) + 1, max(b, d) + 1) for (a, b), (c, d) in pairwise(corners)]
+        return [Box(min(a, c) - 2, min(b, d) - 2, max(a, c) + 2, max(b, d) + 2) for (a, b), (c, d) in pairwise(corners)]
 
 
 def _named(label: Label, name: str, point: tuple[float, float]) -> str:
