@@ -148,10 +148,10 @@ def numbers_of(series: pd.Series) -> np.ndarray:
 
 def _checked(series: pd.Series, numbers: np.ndarray, wrong: np.ndarray) -> np.ndarray:
     if len(wrong):
-        raise _wrong_cell(series, int(wrong[0]), "is not a number; correct it or leave it empty")
+        raise _wrong_cell(series, wrong, "is not a number; correct it or leave it empty")
     too_large = np.flatnonzero(np.abs(numbers) > LARGEST)
     if len(too_large):
-        raise _wrong_cell(series, int(too_large[0]), f"is infinite or beyond {LARGEST:.0e}; correct it or leave it empty")
+        raise _wrong_cell(series, too_large, f"is infinite or beyond {LARGEST:.0e}; correct it or leave it empty")
     return numbers
 
 
@@ -161,7 +161,7 @@ def truths_of(series: pd.Series) -> np.ndarray:
     truths = np.array([TRUTH.get(t.lower(), np.nan) for t in texts] + [np.nan])[codes]
     wrong = np.flatnonzero(np.isnan(truths) & (codes >= 0))
     if len(wrong):
-        raise _wrong_cell(series, int(wrong[0]), "is neither true nor false; write true or false, or leave it empty")
+        raise _wrong_cell(series, wrong, "is neither true nor false; write true or false, or leave it empty")
     return truths
 
 
@@ -174,7 +174,7 @@ def days_of(series: pd.Series, form: str) -> np.ndarray:
     wrong = np.flatnonzero(np.isnan(days) & (codes >= 0))
     if len(wrong):
         like = "2024-12-31" if form == ISO else pd.Timestamp(2024, 12, 31).strftime(form)
-        raise _wrong_cell(series, int(wrong[0]), f"is not a date like {like}; correct it or leave it empty")
+        raise _wrong_cell(series, wrong, f"is not a date like {like}; correct it or leave it empty")
     return days
 
 
@@ -187,8 +187,12 @@ def _days(dates: pd.Series) -> np.ndarray:
     return np.where(np.isnat(stamps), np.nan, stamps.astype(np.int64) / 86_400e6)
 
 
-def _wrong_cell(series: pd.Series, position: int, what: str) -> DataError:
-    return DataError(f"column '{series.name}', row {series.index[position] + 1}: '{str(series.iloc[position])[:40]}' {what}")
+def _wrong_cell(series: pd.Series, wrong: np.ndarray, what: str) -> DataError:
+    """The error for the cells at the positions `wrong`: the first in full, the rows of some others."""
+    row, *others = (int(series.index[position]) + 1 for position in wrong)
+    rows = ", ".join(map(str, others[:5])) + (", ..." if len(others) > 5 else "")
+    more = f" (so it is in {len(others)} more row{'s' if len(others) > 1 else ''}: {rows})" if others else ""
+    return DataError(f"column '{series.name}', row {row}: '{str(series.iloc[wrong[0]])[:40]}' {what}{more}")
 
 
 def date_form(texts: np.ndarray) -> str:

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -40,6 +40,7 @@ _GREY = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "I;16N")
 _MOST_FILE = 512 << 20
 _UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError, KeyError, TypeError, OverflowError)
 
+T = TypeVar("T")
 Size = tuple[int, int, int]  # height, width, channels
 
 
@@ -166,7 +167,7 @@ def _decode(
     with ThreadPoolExecutor(workers) as pool, warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own, stricter limit refuses with a sentence
         try:
-            headers = list(pool.map(lambda picture: _header(picture.bytes(), picture.where), pictures))
+            headers = _each(pool, pictures, lambda i, picture: _header(picture.bytes(), picture.where))
             counts = Counter((header.height, header.width) for header in headers)
             if size is None:
                 commonest = max(counts, key=lambda hw: (counts[hw], hw[0] * hw[1], hw))
@@ -174,7 +175,7 @@ def _decode(
             store = PixelStore((len(pictures), *size), [picture.origin for picture in pictures], memory_limit)
             try:
                 if not store.ready:
-                    list(pool.map(lambda i: _place(store.pixels, i, pictures[i]), range(len(pictures))))
+                    _each(pool, pictures, lambda i, picture: _place(store.pixels, i, picture))
             except DataError:
                 store.drop()
                 raise
@@ -184,6 +185,25 @@ def _decode(
     formats = [(header.height, header.width, header.grey) for header in headers]
     seen = [*notes, *_rules_used(headers, size)]
     return RawImages(name, store.finish(), labels, files, headers=formats, part=parts, notes=seen)
+
+
+def _each(pool: ThreadPoolExecutor, pictures: list[_Picture], work: Callable[[int, _Picture], T]) -> list[T]:
+    """What `work` gives for every picture and its number. Raises the DataError of the first that cannot be read, which names the
+    others too, so that all can be mended at once."""
+
+    def tried(i: int) -> T | DataError:
+        try:
+            return work(i, pictures[i])
+        except DataError as error:
+            return error
+
+    done = list(pool.map(tried, range(len(pictures))))
+    errors = {pictures[i].where: result for i, result in enumerate(done) if isinstance(result, DataError)}
+    if errors:
+        first, *others = errors
+        more = ", ".join(others[:5]) + (", ..." if len(others) > 5 else "")
+        raise DataError(f"{errors[first]}; so with {len(others)} more: {more}") if others else errors[first]
+    return [result for result in done if not isinstance(result, DataError)]
 
 
 def _rules_used(headers: list[_Header], size: Size) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from nnzoo.data.doctor.finding import Finding, by_error, column, count, listed, number, percent
-from nnzoo.data.doctor.view import SPOKEN, TableView, View
+from nnzoo.data.doctor.view import PARTS, SPOKEN, TableView, View
 
 WIDE = 0.1  # a gap that matters
 SURE = 1e-3  # the chance of one false finding in a data set
@@ -22,18 +22,19 @@ def find(table: TableView) -> Iterator[Finding]:
     """Findings on a table's columns and targets."""
     view = table.view
     time = view.prepared.split.removeprefix("time:") if view.prepared.split.startswith("time:") else None
-    pieces = [(p, _some(view.of(p))) for p in (2, 1)]
     training = _some(view.of(0))
-    for part, own in pieces:
-        if not len(own):
-            continue
+    for part in (2, 1):
         yield from _unseen(table, part)
+    for part, own in _chosen(view):
         for seen in table.columns:
             if seen.name == time:
                 continue  # is meant to differ
             if seen.kind == "category":
                 assert seen.codes is not None
-                gap, text = of_codes(seen.codes[training], seen.codes[own], ("(none)", *seen.levels), len(table.columns))
+                a, b = (
+                    codes[codes > 0] - 1 for codes in (seen.codes[training], seen.codes[own])
+                )  # unseen ones are told by themselves
+                gap, text = of_codes(a, b, seen.levels, len(table.columns))
             else:
                 assert seen.values is not None
                 gap, text = of_numbers(seen.values[training], seen.values[own], len(table.columns))
@@ -45,10 +46,7 @@ def find(table: TableView) -> Iterator[Finding]:
 def of_target(view: View) -> Iterator[Finding]:
     """A finding where labels or targets of a held-out part are distributed otherwise."""
     training = _some(view.of(0))
-    for part in (2, 1):
-        own = _some(view.of(part))
-        if not len(own):
-            continue
+    for part, own in _chosen(view):
         if view.codes is not None:
             a, b = (codes[codes >= 0] for codes in (view.codes[training], view.codes[own]))
             gap, text = of_codes(a, b, view.labels, 1)
@@ -64,12 +62,22 @@ def of_target(view: View) -> Iterator[Finding]:
 def of_figures(view: View, figures: dict[str, np.ndarray]) -> Iterator[Finding]:
     """Findings on figures of pictures or texts (each N), by what they are called."""
     training = _some(view.of(0))
-    for part in (2, 1):
-        own = _some(view.of(part))
+    for part, own in _chosen(view):
         for name, values in figures.items():
-            gap, text = of_numbers(values[training], values[own], len(figures)) if len(own) else (0.0, "")
+            gap, text = of_numbers(values[training], values[own], len(figures))
             if gap:
                 yield _told(name, part, text, view)
+
+
+def _chosen(view: View) -> Iterator[tuple[int, np.ndarray]]:
+    """Parts that were not drawn at random from the same rows as the training part, and (some of) their rows: where chance alone has
+    divided, a difference is chance too."""
+    prepared = view.prepared
+    for part in (2, 1):
+        official = prepared.raw.part is not None and PARTS[part] in prepared.raw.part
+        own = _some(view.of(part))
+        if len(own) and (prepared.split != "random" or official or PARTS[part] in prepared.others):
+            yield part, own
 
 
 def _some(rows: np.ndarray) -> np.ndarray:
@@ -77,15 +85,12 @@ def _some(rows: np.ndarray) -> np.ndarray:
 
 
 def _told(where: str, part: int, text: str, view: View) -> Finding:
-    how = (
-        "" if view.prepared.split == "random" and view.prepared.raw.part is None else ", or keep it in mind when reading the score"
-    )
     return Finding(
         "warning",
         "drift",
         where,
         f"differs between the training and the {SPOKEN[part]} part ({text})",
-        f"look how the {SPOKEN[part]} rows were chosen{how}",
+        f"look how the {SPOKEN[part]} rows were chosen, or keep it in mind when reading the score",
     )
 
 

@@ -135,7 +135,9 @@ class Seen:
             assert self.codes is not None
             counts = np.bincount(self.codes, minlength=len(self.levels) + 1)[1:]
             return np.arange(1, len(self.levels) + 1), counts
-        there = self.values[~np.isnan(self.values)].astype(np.float32)  # as exact as what was stored, and twice as fast to sort
+        there = self.values[~np.isnan(self.values)]
+        if np.abs(there).max(initial=0) < 1 << 24:
+            there = there.astype(np.float32)  # as exact as what was stored, and twice as fast to sort
         distinct, counts = np.unique(there, return_counts=True)
         return distinct.astype(np.float64), counts
 
