@@ -274,7 +274,8 @@ def test_a_newer_format_is_refused_and_an_older_one_migrated(run, monkeypatch):
         load_run(run)
 
     def renamed(facts, tensors):
-        return {**facts, "kind": facts["type"]}, {name.removeprefix("old."): tensor for name, tensor in tensors.items()}
+        kind = {"kind": facts.pop("type")}
+            return {**facts, **kind}, {name.removeprefix("old."): tensor for name, tensor in tensors.items()}
 
     facts = json.loads((run / "config.json").read_text())
     _rewrite(run, type=facts["kind"], kind=None)

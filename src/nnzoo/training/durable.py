@@ -79,6 +79,21 @@ def saving(path: Path) -> Iterator[None]:
         raise RunError(f"could not save {path}: {why}; what was saved before is intact; {remedy}") from error
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file beside `path`, with its ending, for others to write; it becomes `path` when they are done, and goes when they fail.
+
+    Raises RunError for what the system says.
+    """
+    beside = path.with_name(f".{os.getpid()}.{path.name}")
+    with saving(path):
+        try:
+            yield beside
+            os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)  # it is there only if something failed
+
+
 def write_text(path: Path, text: str) -> None:
     """`write_bytes` for UTF-8 text."""
     write_bytes(path, text.encode("utf-8"))

@@ -18,8 +18,10 @@ def runs(root: Path | str = "runs") -> list[dict[str, Any]]:
 
     Each has `path`, `complete`, `kind`, `data`, `task`, `metric`, `test` (the test score by the metric), `date`, `seconds` and
     `bytes` (all files of the run, checkpoints included); None where a run does not say. A run whose config.json cannot be read
-    is listed as not complete.
+    is listed as not complete. Raises RunError where `root` is no folder.
     """
+    if Path(root).exists() and not Path(root).is_dir():
+        raise RunError(f"{root} is a file; name the folder where runs are")
     found = [_facts(folder) for folder in sorted(_folders(Path(root)))]
     return sorted(found, key=lambda run: run["date"] or "", reverse=True)
 

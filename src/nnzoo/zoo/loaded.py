@@ -26,6 +26,7 @@ from nnzoo.data.raw import Raw, RawGraph, RawImages, RawTable, RawTexts
 from nnzoo.data.text_preprocessing import END, START, UNKNOWN, TextPreprocessing
 from nnzoo.tasks._generation import draw
 from nnzoo.tasks._writing import write
+from nnzoo.training.durable import replacing
 from nnzoo.zoo.runs import Kinds, Manifest, load_run
 
 PADDING = 0
@@ -77,10 +78,14 @@ class Loaded:
 
     def evaluate(self, source: Any, seed: int = 0) -> dict[str, float]:
         """Scores on data with known answers."""
-        dataset = self._open(source).dataset
+        opened = self._open(source)
+        dataset, called = opened.dataset, opened.raw.name
         lacking = [name for name in self.spec.outputs if name not in dataset.columns]
         if lacking:
-            raise DataError(f"these data have no '{lacking[0]}', so that answers cannot be scored; give the column, or use predict")
+            raise DataError(f"{called} has no '{lacking[0]}', so that answers cannot be scored; give the column, or use predict")
+        unknown = [name for name in self.spec.outputs if not _some_known(dataset, name)]
+        if unknown:
+            raise DataError(f"{called}: '{unknown[0]}' is missing in every row that counts; give answers, or use predict")
         return self.task.evaluate(self.network, dataset, seed).scores
 
     def generate(
@@ -184,6 +189,17 @@ class Loaded:
         return [prompts[row // n] + (self.preprocessing.restore("text", made) if made else "") for row, made in enumerate(written)]
 
 
+def _some_known(dataset: Dataset, name: str) -> bool:
+    """Whether any row that weighs something has an answer."""
+    columns, weights = dataset.columns[name], dataset.weights()
+    known = dataset.stored(name, "codes") >= 0 if "codes" in columns else None
+    if "numbers" in columns:
+        known = ~dataset.stored(name, "numbers").isnan().all(1)
+    if known is None:
+        return True
+    return bool((known if weights is None else known & (weights > 0)).any())
+
+
 def _keeper(kept: list[Tensor]) -> Callable[..., None]:
     return lambda module, inputs, output: kept.append(output.detach().cpu())
 
@@ -222,16 +238,16 @@ def save_generated(made: Any, path: Path | str) -> None:
     match made:
         case pd.DataFrame():
             _suits(path, "points", ".csv")
-            made.to_csv(path, index=False)
+            with replacing(path) as file:
+                made.to_csv(file, index=False)
         case np.ndarray():
             _suits(path, "pictures", ".png", ".npz")
-            if path.suffix == ".npz":
-                np.savez_compressed(path, images=made)
-            else:
-                _grid(made).save(path)
+            with replacing(path) as file:
+                np.savez_compressed(file, images=made) if path.suffix == ".npz" else _grid(made).save(file)
         case _:
             _suits(path, "text", ".txt")
-            path.write_text("".join(f"{text}\n" for text in made), encoding="utf-8")
+            with replacing(path) as file:
+                file.write_text("".join(f"{text}\n" for text in made), encoding="utf-8")
 
 
 def _suits(path: Path, what: str, *endings: str) -> None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from nnzoo.core.errors import ConfigError, RunError
+from nnzoo.core.errors import ConfigError, RunError, Unsuitable
 from nnzoo.core.fields import Spec
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ Tensors = dict[str, "Tensor"]
 # From a format number to the next: takes config.json and the tensors as they were, returns them as the next format has them.
 MIGRATIONS: dict[int, Callable[[Facts, Tensors], tuple[Facts, Tensors]]] = {}
 
+COPY = "copy the run again from where it is whole"
 CONFIG, MODEL, CARD, DIGESTS = "config.json", "model.safetensors", "README.md", "digests.json"
 SORTS = {
     "table": ("nnzoo.data.table_preprocessing", "TablePreprocessing"),
@@ -53,7 +54,7 @@ class Manifest(BaseModel):
     `training` are the settings; `result` says how training went (test, validation, scores, seconds, epochs, steps, stopped), None
     where a number was not finite; `notes` are sentences on the data."""
 
-    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
     format: int
     nnzoo: str
     kind: str
@@ -113,7 +114,8 @@ def save_run(
         "notes": [*notes],
     }
     if preprocessing is not None:
-        preprocessing.save(folder / "preprocessing")
+        with durable.saving(folder / "preprocessing"):
+            preprocessing.save(folder / "preprocessing")
         about["preprocessing"] = preprocessing.sort
     manifest, written = _write_network(folder, network, about)
     for path in sorted((folder / "preprocessing").glob("[!.]*")) if preprocessing is not None else []:
@@ -240,16 +242,18 @@ def _checked(folder: Path) -> dict[str, str]:
         path = folder / name
         if name == CARD:
             continue
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise RunError(f"{folder / DIGESTS} names a file outside of the run, '{name}'; {COPY}")
         if not path.is_file():
-            raise RunError(f"{path} is missing; copy the run again from where it is whole")
+            raise RunError(f"{path} is missing; {COPY}")
         if sha256_of(path) != digest:
-            raise RunError(f"{path} is damaged: it is not what was saved; copy the run again from where it is whole")
+            raise RunError(f"{path} is damaged: it is not what was saved; {COPY}")
     return digests
 
 
 def _listed(path: Path, top: Path, digests: Mapping[str, str]) -> Path:
     if path.relative_to(top).as_posix() not in digests:
-        raise RunError(f"{top / DIGESTS} does not know {path}; copy the run again from where it is whole")
+        raise RunError(f"{top / DIGESTS} does not know {path}; {COPY}")
     return path
 
 
@@ -257,10 +261,10 @@ def read_json(path: Path) -> Facts:
     """The JSON object in a file. Raises RunError."""
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read: {error}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"{path} cannot be read ({error}); {COPY}") from None
     if not isinstance(facts, dict):
-        raise RunError(f"{path} is damaged: it holds no JSON object")
+        raise RunError(f"{path} is damaged: it holds no JSON object; {COPY}")
     return facts
 
 
@@ -270,7 +274,9 @@ def _manifest(facts: Facts, folder: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise RunError(f"{folder / CONFIG} is not what nnzoo writes: '{where}': {first['msg']}") from None
+        if first["type"] == "extra_forbidden":
+            raise RunError(f"{folder / CONFIG} has a field '{where}' that this nnzoo does not know; update nnzoo") from None
+        raise RunError(f"{folder / CONFIG} is not what nnzoo writes: '{where}': {first['msg']}; {COPY}") from None
 
 
 def _read_network(folder: Path, top: Path, digests: Mapping[str, str], kinds: Kinds) -> tuple[Network, Manifest]:
@@ -278,27 +284,29 @@ def _read_network(folder: Path, top: Path, digests: Mapping[str, str], kinds: Ki
     from safetensors.torch import load
 
     from nnzoo.tasks import find as find_task
+    from nnzoo.zoo.room import check_room
 
     facts = read_json(_listed(folder / CONFIG, top, digests))
     path = _listed(folder / MODEL, top, digests)
     try:
         tensors = load(path.read_bytes())
     except SafetensorError as error:
-        raise RunError(f"{path} cannot be read: {error}") from None
+        raise RunError(f"{path} cannot be read ({error}); {COPY}") from None
     facts, tensors = _migrated(facts, tensors, folder)
     manifest = _manifest(facts, folder)
     parts = {name: _read_network(folder / "parts" / _folder_name(name, folder), top, digests, kinds)[0] for name in manifest.parts}
     kind = _kind(manifest.kind, kinds, folder)
     try:
         config, task = kind.Config.read(manifest.config, manifest.kind), _judged_by(find_task(manifest.task), manifest.metric)
-    except ConfigError as error:
+        check_room(lambda: kind(config, manifest.spec, task, manifest.found, parts), manifest.kind, COPY)
+        network = kind(config, manifest.spec, task, manifest.found, parts)
+    except (ConfigError, Unsuitable) as error:
         raise RunError(f"{folder / CONFIG}: {error}") from None
-    network = kind(config, manifest.spec, task, manifest.found, parts)
     for name, part in parts.items():
         tensors.update({f"parts.{name}.{key}": tensor for key, tensor in part.state_dict().items()})
     for alias, name in manifest.tied.items():
         if name not in tensors:
-            raise RunError(f"{path} lacks the tensor '{name}', which is also '{alias}'")
+            raise RunError(f"{path} lacks the tensor '{name}', which is also '{alias}'; {COPY}")
         tensors[alias] = tensors[name]
     _fill(network, tensors, path)
     return network.eval(), manifest
@@ -306,7 +314,9 @@ def _read_network(folder: Path, top: Path, digests: Mapping[str, str], kinds: Ki
 
 def _migrated(facts: Facts, tensors: Tensors, folder: Path) -> tuple[Facts, Tensors]:
     number = facts.get("format")
-    if not isinstance(number, int) or number > FORMAT:
+    if not isinstance(number, int):
+        raise RunError(f"{folder / CONFIG} gives no format number, but {str(number)[:40]!r}; {COPY}")
+    if number > FORMAT:
         raise RunError(f"{folder} was written by a newer nnzoo (format {number}, this one reads {FORMAT}); update nnzoo")
     while number < FORMAT:
         if number not in MIGRATIONS:

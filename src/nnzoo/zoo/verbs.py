@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnzoo.core.errors import ConfigError
+from nnzoo.training.durable import replacing
 from nnzoo.zoo.loaded import Loaded, load, save_generated
 
 if TYPE_CHECKING:
@@ -46,15 +47,17 @@ def opened(run: Run) -> Loaded:
 def save_predictions(frame: pd.DataFrame, path: Path | str) -> None:
     """Write a table of answers as its file's ending says. Raises ConfigError for an ending that is no table's."""
     path = Path(path)
-    match _writer(path):
-        case ".csv" | ".tsv" as ending:
-            frame.to_csv(path, index=False, sep="," if ending == ".csv" else "\t")
-        case ".jsonl":
-            frame.to_json(path, orient="records", lines=True, force_ascii=False)
-        case ".json":
-            frame.to_json(path, orient="records", force_ascii=False, indent=1)
-        case _:
-            frame.to_parquet(path, index=False)
+    ending = _writer(path)
+    with replacing(path) as file:
+        match ending:
+            case ".csv" | ".tsv":
+                frame.to_csv(file, index=False, sep="," if ending == ".csv" else "\t")
+            case ".jsonl":
+                frame.to_json(file, orient="records", lines=True, force_ascii=False)
+            case ".json":
+                frame.to_json(file, orient="records", force_ascii=False, indent=1)
+            case _:
+                frame.to_parquet(file, index=False)
 
 
 def _writer(path: Path) -> str:
@@ -63,4 +66,7 @@ def _writer(path: Path) -> str:
         raise ConfigError(
             f"answers cannot be written to {path}; give a file that ends in {', '.join(endings[:-1])} or {endings[-1]}"
         )
+    if path.is_dir() or not path.parent.is_dir():
+        what = "is a folder" if path.is_dir() else f"cannot be written, since there is no folder {path.parent}"
+        raise ConfigError(f"{path} {what}; choose another --out")
     return path.suffix
