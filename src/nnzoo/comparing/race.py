@@ -6,7 +6,6 @@ part; the test part is used once for each trained entrant.
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from nnzoo.comparing import budget as budgets
 from nnzoo.comparing import findings
 from nnzoo.comparing.calibration import calibration_error
 from nnzoo.comparing.candidate import Given
+from nnzoo.comparing.commands import repeated
 from nnzoo.comparing.eligibility import eligible
 from nnzoo.comparing.entries import Comparison
 from nnzoo.comparing.groups import members_of, scores_by_group
@@ -99,10 +99,14 @@ def compare(
     if held_out is None or not len(held_out):
         raise DataError(f"{prepared.name} has no test part to compare on; name one with --test, or give more rows")
     able, refused = eligible(kinds, prepared.spec, judge)
+    columns = (groups,) if isinstance(groups, str) else tuple(groups)
+    asked: dict[str, Any] = {"task": task, "target": targets, "valid": valid, "test": test, "split": split, "weight": weight}
+    asked |= {"dedup": dedup, "metric": metric, "margin": margin, "group": columns, "kinds": ",".join(able), "device": device}
+    asked |= {"budget": None if per_run else budget, "per_run": per_run, "tune": tune, "workers": workers} | more
     unknown = set(config) - set(able) - {r.kind for r in refused}
     if unknown:
         raise ConfigError(f"settings are given for '{min(unknown)}', which is not in this comparison")
-    members = members_of(prepared, (groups,) if isinstance(groups, str) else tuple(groups), judge)
+    members = members_of(prepared, columns, judge)
     for name, kind in able.items():  # before any time is spent
         kind.Config.read(config.get(name, {}), name)
     found = findings.before(prepared, judge, able, config)
@@ -145,8 +149,7 @@ def compare(
         per_run=run,
         seconds=time.perf_counter() - began,
         floor=judge.floor(prepared.parts.train, held_out),
-        command=command
-        or _command(source, prepared.name, targets, list(able), budget, per_run, seeds, seed, tune, workers, dedup, margin),
+        command=command or repeated(source, prepared.name, config, asked | {"seeds": seeds, "seed": seed}),
         machine={**machine(settings.device), "workers": runner.count, "threads": runner.threads},
         prepared=prepared,
         groups=scores_by_group(members, prepared, entries, judge, seed),
@@ -169,29 +172,3 @@ def _rows_in_all(prepared: Prepared) -> int | None:
 
 def _together(entrants: int) -> str:
     return f"all {entrants} intervals hold together with 95 % (Bonferroni)" if entrants > 1 else "95 %"
-
-
-def _command(
-    source: Any,
-    name: str,
-    targets: Sequence[str],
-    kinds: list[str],
-    budget: str | None,
-    per_run: str | None,
-    seeds: int,
-    seed: int,
-    tune: int,
-    workers: int | str,
-    dedup: bool,
-    margin: float | None,
-) -> str:
-    words = ["nnzoo", "compare", str(source) if isinstance(source, (str, Path)) else f"<{name}>"]
-    words += [word for target in targets for word in ("--target", target)]
-    words += ["--kinds", ",".join(kinds)]
-    words += ["--budget", budget] if budget else []
-    words += ["--per-run", per_run] if per_run else []
-    words += ["--dedup"] if dedup else []
-    words += ["--tune", str(tune)] if tune else []
-    words += ["--margin", str(margin)] if margin else []
-    words += ["--workers", str(workers)] if str(workers) != "1" else []
-    return shlex.join([*words, "--seeds", str(seeds), "--seed", str(seed)])
