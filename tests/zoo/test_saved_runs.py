@@ -275,7 +275,7 @@ def test_a_newer_format_is_refused_and_an_older_one_migrated(run, monkeypatch):
 
     def renamed(facts, tensors):
         kind = {"kind": facts.pop("type")}
-            return {**facts, **kind}, {name.removeprefix("old."): tensor for name, tensor in tensors.items()}
+        return {**facts, **kind}, {name.removeprefix("old."): tensor for name, tensor in tensors.items()}
 
     facts = json.loads((run / "config.json").read_text())
     _rewrite(run, type=facts["kind"], kind=None)

@@ -25,7 +25,9 @@ PARTS = {
 def files_below(folder: Path, suffixes: tuple[str, ...], what: str) -> tuple[list[str], list[str]]:
     """Paths of files with these suffixes below a folder, relative to it, with forward slashes, sorted; hidden ones left out.
     And notes on what was passed over: files that are not `what` (pictures, texts) by name, and folders without any."""
-    taken, others, folders = [], [], []
+    taken: list[str] = []
+    others: list[str] = []
+    folders: list[str] = []
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
         if not visible(name):
