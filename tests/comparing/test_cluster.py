@@ -1,6 +1,7 @@
 """A Ray cluster: the same scores as here; without Ray, or without a cluster at the address, one sentence."""
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -20,7 +21,9 @@ needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="
 def cluster():
     import ray
 
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)  # tasks find the tests' own kinds there
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     yield ray
     ray.shutdown()
 
@@ -35,6 +38,7 @@ def test_a_race_on_a_cluster_has_the_scores_of_one_here(cluster):
         flowers(),
         target="flower",
         kinds=[*kinds, Killed],
+        config={"killed": {"alive": os.getpid()}},
         budget="40steps",
         seeds=2,
         tune=2,

@@ -134,7 +134,7 @@ def test_latencies_are_measured_when_the_workers_are_gone(monkeypatch):
 
 
 def test_a_killed_worker_costs_its_run_and_the_race_goes_on():
-    found, _ = race(2, kinds=[Killed, Linear, Guesser])
+    found, _ = race(2, kinds=[Killed, Linear, Guesser], config={"killed": {"alive": os.getpid()}})
     lost = found.entry("killed")
     assert lost.error.startswith("the worker process that ran killed was ended by SIGKILL") and lost.scores == []
     assert [e.kind for e in found.entries if e.error] == ["killed"] and len(found.entries) == 6
