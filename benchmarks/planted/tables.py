@@ -10,6 +10,7 @@ import pandas as pd
 from planted.clean import CITIES, houses, people
 
 Asked = dict[str, Any]
+WRONG_ROWS = (3, 11, 200)  # from 0
 
 
 def _people(frame: pd.DataFrame, **more: Any) -> Asked:
@@ -292,6 +293,20 @@ def city_spellings(seed: int) -> Asked:
     frame = people(seed=seed)
     frame.loc[_rows(len(frame), 0.1, seed), "city"] = frame["city"].str.lower()
     return _people(frame)
+
+
+def infinite_cells(seed: int) -> Asked:
+    """A division by nothing."""
+    frame = houses(seed=seed)
+    frame.loc[list(WRONG_ROWS), "area"] = np.inf
+    return _houses(frame)
+
+
+def words_among_numbers(seed: int) -> Asked:
+    """Some areas that were not known."""
+    frame = houses(seed=seed).astype({"area": str})
+    frame.loc[list(WRONG_ROWS), "area"] = "not known"
+    return _houses(frame)
 
 
 # what was planted, the code that must find it, and the column that must be named ("" for rows and labels)

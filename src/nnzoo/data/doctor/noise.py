@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnzoo.core.fields import Classes
-from nnzoo.data.doctor.finding import SHOWN, Finding, by_share, count, percent
+from nnzoo.data.doctor.finding import SHOWN, Finding, count, percent
 from nnzoo.data.doctor.view import PARTS, called
 
 if TYPE_CHECKING:
@@ -109,11 +109,12 @@ def doubtful_labels(prepared: Prepared, answers: Mapping[str, Any]) -> tuple[lis
 
 
 def _finding(doubtful: list[Suspect], total: int, looked: int) -> Finding:
-    """What to say of `total` suspects among so many rows looked at, of which `doubtful` are the first."""
+    """What to say of `total` suspects among so many rows looked at, of which `doubtful` are the first. No more than a note: a weak
+    network doubts much that is right."""
     first = doubtful[0]
     place = first.row if isinstance(first.row, str) else f"row {first.row}"
     return Finding(
-        by_share(total, looked),
+        "note",
         "label-noise",
         count(total, "label"),
         f"of {looked:,} held-out ones ({percent(total / looked)}) {'are' if total > 1 else 'is'} doubtful: the network is sure of "

@@ -26,6 +26,7 @@ _DATE = re.compile(
     r"\d{1,4}\s*[-/.]\s*\d{1,2}\s*[-/.]\s*\d{1,4}.*|(?i:\d{1,2}\.?\s+)?(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
     r"\.?,?\s+\d.*|\d{1,2}:\d{2}(:\d{2})?(\s*[aApP][mM])?|\d{4}-\d{2}|\d{4}-\d{2}-\d{2}.*"
 )
+_JOINED = re.compile(r"(?<=\w)[-_](?=\w)|_")
 
 
 def find(table: TableView) -> Iterator[Finding]:
@@ -114,10 +115,11 @@ def _packed_dates(seen: Seen) -> Iterator[Finding]:
 
 
 def _spellings(name: str, levels: Sequence[str], counts: np.ndarray, code: str = "spelling") -> Iterator[Finding]:
-    """Texts that are the same but for capitals, blanks and punctuation at the ends."""
+    """Words that are the same but for capitals, blanks, hyphens between letters, and a full stop at the end."""
     same = defaultdict(list)
     for level, n in zip(levels, counts):
-        same[" ".join(str(level).casefold().replace("_", " ").replace("-", " ").split()).strip(" .,;:!")].append((level, int(n)))
+        if any(c.isalpha() for c in str(level)):
+            same[" ".join(_JOINED.sub(" ", str(level).casefold()).split()).rstrip(" .,;:")].append((level, int(n)))
     several = [group for key, group in same.items() if len(group) > 1 and key]
     if several:
         first = sorted(several[0], key=lambda pair: -pair[1])
