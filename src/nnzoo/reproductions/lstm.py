@@ -4,16 +4,24 @@ The validation part is scored and chooses the epoch, as in nanoGPT; there is no 
 last play begins just before the division, and a network that never met its people is .2 nats worse (measured).
 """
 
+import numpy as np
+
+from nnzoo.data.known import read_known
 from nnzoo.data.prepare import prepare
+from nnzoo.data.raw import RawTexts
 from nnzoo.reproductions.running import Listeners, Reproduction, fit
 
 
 def run(seed: int, listen: Listeners) -> dict[str, float]:
     """Nats a character on the last tenth of the text."""
-    prepared = prepare("tinyshakespeare", seed=seed)
+    raw = read_known("tinyshakespeare")
+    assert isinstance(raw, RawTexts)
+    learned, held = raw.texts
+    raw.texts, raw.part = [learned, held, held], np.array(["train", "valid", "test"], dtype=object)
+    prepared = prepare(raw, seed=seed)
     network = fit("lstm", prepared, seed, listen, {"layers": 2, "hidden": 128, "epochs": 12})
-    assert prepared.parts.valid is not None
-    scores = prepared.task.evaluate(network, prepared.parts.valid).scores
+    assert prepared.parts.test is not None
+    scores = prepared.task.evaluate(network, prepared.parts.test).scores
     return {"score": scores["nats_per_token"], **scores, "parameters": network.count()}
 
 
