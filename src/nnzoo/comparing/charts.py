@@ -10,6 +10,7 @@ from html import escape
 from nnzoo.comparing.labels import clipped, text_width
 
 COLOURS = ("#4269d0", "#e0a106", "#e8604c", "#3ca951", "#a463f2", "#2ba7a0", "#f06fa4", "#7a9be8", "#9c6b4e", "#8c9196")
+WIDE = 500  # charts wider than this have larger letters on narrow screens
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def curves(lines: Sequence[Line], x_name: str, y_name: str, title: str, width: i
     log = min(ys) > 0 and max(ys) / min(ys) > 20
     low, high = (min(ys) * 0.9, max(ys) * 1.1) if log else padded(ys)
     y_scale = Scale(low, high, height - 40, 12, log)
-    x_scale = Scale(min(0.0, *xs), max(xs), left_of(y_scale), width - 14)
+    x_scale = Scale(min(0.0, *xs), max(xs), left_of(y_scale, size=16 if width > WIDE else 11), width - 14)
     drawn = []
     for line in lines:
         path = "".join(f"{'M' if i == 0 else 'L'}{x_scale(x)} {y_scale(y)}" for i, (x, y) in enumerate(line.points))
@@ -200,7 +201,7 @@ def framed(
     y_form: Form = number,
 ) -> str:
     """Grid, numbers and names around what was drawn. `x_form` and `y_form` write the numbers."""
-    large = " large" if width > 500 else ""
+    large = " large" if width > WIDE else ""
     parts = [f'<svg class="chart{large}" viewBox="0 0 {width} {height}" role="img"><title>{escape(title)}</title>']
     for tick in y.ticks():
         parts.append(f'<line class="grid" x1="{x.start}" x2="{x.end}" y1="{y(tick)}" y2="{y(tick)}"/>')

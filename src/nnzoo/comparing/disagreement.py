@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from scipy.stats import binom
 
-from nnzoo.comparing.charts import scatter
+from nnzoo.comparing.charts import number, scatter
 from nnzoo.comparing.entries import Comparison, Entry, chosen_order
 from nnzoo.comparing.labels import clipped
 from nnzoo.comparing.rows import clipped_lines, picture_cell, rows_shown, table, written_cells
@@ -57,6 +57,12 @@ def best_two(comparison: Comparison) -> tuple[Entry, Entry] | None:
 
 def section(comparison: Comparison) -> tuple[str, str]:
     """Heading and HTML, of the first seed; the HTML is empty where the task has nothing to tell row by row."""
+    heading, html = _told(comparison)
+    words = "The two entrants that are best on the validation part, the first seed of each; the verdict has all seeds."
+    return heading, f'<p class="note">{words}</p>{html}' if html else ""
+
+
+def _told(comparison: Comparison) -> tuple[str, str]:
     two = best_two(comparison)
     if two is None or comparison.prepared is None:
         return "", ""
@@ -114,9 +120,9 @@ def _counted(counts: Counts, first: str, second: str) -> str:
             if counts.p < 0.05
             else "such a division is no surprise where both are right equally often."
         )
-        words += " One seed of each, so the verdict above, which has all seeds, decides."
+        words += ""
     else:
-        words = "Each is right exactly where the other is (first seed)."
+        words = "Each is right exactly where the other is."
     return f'<p class="note">{escape(words)}</p>{grid}'
 
 
@@ -137,8 +143,9 @@ def _numbers(comparison: Comparison, a: Entry, b: Entry) -> str:
         parts = []
         for o, name in enumerate(field.names):
             if np.isfinite(truth_NO[i, o]):
-                said = ", ".join(f"{kind} {answer[kind][i, o]:.4g}" for kind in answer)
-                parts.append(f"{f'{name} ' if len(field.names) > 1 else ''}is {truth_NO[i, o]:.4g}: {said}")
+                said = ", ".join(f"{kind} {number(answer[kind][i, o])}" for kind in answer)
+                which = f"{clipped(name, LONGEST_LABEL)} " if len(field.names) > 1 else ""
+                parts.append(f"{which}is {number(truth_NO[i, o])}: {said}")
         return "\n".join(parts)
 
     some = known[torch.randperm(len(known), generator=generator(comparison.seeds[0], 8)).numpy()[:MOST_POINTS]]
@@ -155,7 +162,7 @@ def _numbers(comparison: Comparison, a: Entry, b: Entry) -> str:
     gap_N = size[b.kind] - size[a.kind]
     nearer, other = int((gap_N[known] > 0).sum()), int((gap_N[known] < 0).sum())
     words = (
-        f"{a.kind} is nearer to the truth on {nearer:,} of {len(known):,} test rows, {b.kind} on {other:,} (first seed). A dot "
+        f"{a.kind} is nearer to the truth on {nearer:,} of {len(known):,} test rows, {b.kind} on {other:,}. A dot "
         f"above the line is a row on which {a.kind} is nearer. Errors are in standard deviations of the target"
         + (", mean over targets." if len(field.names) > 1 else ".")
     )
@@ -191,7 +198,7 @@ def _pictures(comparison: Comparison, a: Entry, b: Entry) -> str:
     squared = {kind: ((made_NP - truth_NP) ** 2).mean(1) for kind, made_NP in made.items()}
     gap_N = squared[b.kind] - squared[a.kind]
     nearer, other = int((gap_N > 0).sum()), int((gap_N < 0).sum())
-    where = f"on {nearer:,} of {len(gap_N):,} test rows, {b.kind} on {other:,} (first seed)"
+    where = f"on {nearer:,} of {len(gap_N):,} test rows, {b.kind} on {other:,}"
     words = f"{a.kind} is nearer to the picture asked for {where}."
     html = f'<p class="note">{escape(words)}</p>'
     for winner, sign in ((a, 1), (b, -1)):
@@ -233,7 +240,7 @@ def _texts(comparison: Comparison, a: Entry, b: Entry) -> str:
     gap_N = nats[b.kind] - nats[a.kind]
     what = "test lines" if lines else f"stretches of {STRETCH:,} symbols"
     nearer, other = int((gap_N > 0).sum()), int((gap_N < 0).sum())
-    words = f"{a.kind} finds {nearer:,} of {len(gap_N):,} {what} likelier than {b.kind} does, {b.kind} {other:,} (first seed)."
+    words = f"{a.kind} finds {nearer:,} of {len(gap_N):,} {what} likelier than {b.kind} does, {b.kind} {other:,}."
     html = f'<p class="note">{escape(words)} Figures: nats a symbol, less is better.</p>'
     for winner, sign in ((a, 1), (b, -1)):
         rows_n = np.argsort(-sign * gap_N, kind="stable")[:SHOWN]

@@ -12,7 +12,7 @@ from html import escape
 import numpy as np
 import torch
 
-from nnzoo.comparing.charts import histogram, scatter
+from nnzoo.comparing.charts import histogram, number, scatter
 from nnzoo.comparing.entries import Comparison, Entry
 from nnzoo.comparing.labels import clipped
 from nnzoo.comparing.rows import rows_shown
@@ -41,7 +41,7 @@ def sections(comparison: Comparison, best: Entry, colour: str) -> list[tuple[str
 
     def caption(i: int) -> str:
         pairs = [
-            f"{name} {answer_NO[i, o]:.4g}, is {truth_NO[i, o]:.4g}"
+            f"{clipped(name, 40)} {number(answer_NO[i, o])}, is {number(truth_NO[i, o])}"
             for o, name in enumerate(field.names)
             if np.isfinite(truth_NO[i, o])
         ]

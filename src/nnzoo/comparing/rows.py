@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from PIL import Image as Pillow
 
+from nnzoo.comparing.charts import number
 from nnzoo.comparing.entries import Comparison
 from nnzoo.comparing.scored import test_source
 from nnzoo.comparing.sequence_baselines import texts_of
@@ -59,7 +60,10 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, pd.Timestamp):
         return str(value.date()) if value == value.normalize() else str(value)
-    return f"{value:.4g}" if isinstance(value, (float, np.floating)) else _cut(str(value))
+    if isinstance(value, (float, np.floating)):
+        exact = float(value)
+        return f"{exact:.0f}" if exact.is_integer() and abs(exact) < 1e15 else number(exact)
+    return _cut(str(value))
 
 
 def _cut(text: str) -> str:

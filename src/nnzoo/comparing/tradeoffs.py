@@ -16,7 +16,7 @@ from nnzoo.comparing.entries import Comparison, Entry
 from nnzoo.comparing.labels import Box, Label, clipped, placed
 from nnzoo.comparing.words import name_of, shown, size_of
 
-WIDTH, HEIGHT = 470, 370
+WIDTH, HEIGHT = 410, 340
 LEAST_SECONDS = 1e-4  # what a clock tells reliably
 NAME_SIZE = 11.5
 
