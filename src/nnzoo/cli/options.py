@@ -34,6 +34,7 @@ Patience = Annotated[
     int | None,
     _option("Looks at the validation part without a better one before a stage ends; 0: never.", "--patience", metavar="N"),
 ]
+Track = Annotated[list[str], _option("tensorboard or mlflow: show there what happens; both for both.", "--track", metavar="T")]
 Compile = Annotated[bool, _option("Compile the network first.", "--compile")]
 Own = Annotated[Path | None, _option("The Python file of the run's kind, where it is one of your own.", "--kind", metavar="FILE")]
 Json = Annotated[bool, _option("Print one JSON document and nothing else.", "--json")]

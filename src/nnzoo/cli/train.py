@@ -35,6 +35,7 @@ def train(
     accumulate: o.Accumulate = 1,
     patience: o.Patience = None,
     compile: o.Compile = False,
+    track: o.Track = [],
     from_run: Annotated[str | None, typer.Option("--from", metavar="RUN", help="Start from this run's weights.")] = None,
     out: Annotated[str | None, typer.Option("--out", metavar="RUN", help="The folder for the run; else one under runs/.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted run at --out.")] = False,
@@ -72,6 +73,7 @@ def train(
             from_run=from_run,
             out=out,
             resume=resume,
+            track=track,
             timeout=timeout,
             listen=(watch,),
         )

@@ -17,7 +17,9 @@ from nnzoo.training.loop import train as run_loop
 from nnzoo.training.processes import Processes, together
 from nnzoo.training.settings import Settings
 from nnzoo.zoo.beginning import agree, run_folder
+from nnzoo.zoo.records import named
 from nnzoo.zoo.room import check_room
+from nnzoo.zoo.trackers import tracking
 
 if TYPE_CHECKING:
     from nnzoo.data.doctor import Finding
@@ -71,6 +73,7 @@ def train(
     from_run: str | Path | None = None,
     out: str | Path | None = None,
     resume: bool = False,
+    track: str | Sequence[str] | None = None,
     listen: Sequence[Callable[[Event], Any]] = (),
     **more: Any,
 ) -> Trained:
@@ -78,13 +81,15 @@ def train(
 
     `data` is a path, a known set's name, a pandas frame, arrays or tensors. `config` sets fields of the kind's Config, `more`
     fields of `Settings` (precision, accumulate, patience, compile, checkpoint_seconds, timeout). `dedup` drops copies of rows.
-    `from_run` starts from a saved run's weights and preprocessing. Where torchrun has started several processes that call this
+    `from_run` starts from a saved run's weights and preprocessing. `track` names trackers (tensorboard, mlflow) that are told
+    everything. Where torchrun has started several processes that call this
     alike, they train one network together, and the first of them writes and tells. Raises NnzooError with one sentence.
     """
     from nnzoo.data.doctor import announce, examine
     from nnzoo.data.prepare import prepare
     from nnzoo.zoo.runs import load_run
 
+    trackers = named(track)
     with together(more.get("timeout", Settings.timeout)) as processes:
         first = processes is None or processes.first
         listen = listen if first else ()
@@ -133,8 +138,14 @@ def train(
                 listener(Warned(note))
         findings = examine(prepared, {network.kind: network}) if first else []
         announce(findings, listen)
-        outcome = run_loop(network, parts, settings, folder, listen, resume, processes)
-        trained = finish(folder, outcome, prepared, settings, findings, listen).to_json() if first else {}
+        followed = tracking(trackers if first else (), folder, request, resume, listen, tuple(prepared.task.higher))
+        with followed as tracker:
+            outcome = run_loop(network, parts, settings, folder, [*listen, tracker], resume, processes)
+            trained = {}
+            if first:
+                final = finish(folder, outcome, prepared, settings, findings, listen)
+                tracker.result(final)
+                trained = final.to_json()
         return Trained(**(trained if processes is None else processes.share_json(trained)))
 
 
