@@ -130,9 +130,9 @@ def _fork(work: Callable[[Processes], Any], rank: int, world: int, port: int, ti
             TORCHELASTIC_RESTART_COUNT="0",
         )
         code = _child(work, timeout, folder / str(rank))
-    except BaseException:
-        traceback.print_exc()
     finally:
+        if code == 3:
+            traceback.print_exc()
         sys.stderr.flush()
         os._exit(code)
 

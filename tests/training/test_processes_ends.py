@@ -12,6 +12,7 @@ import torch
 from processes_harness import at_step, group, ready, results, signal_itself
 from toys import HOST, Chains, Grower, Players, Reader, Smooth, Staged, differing, history, new, run, weights
 
+from nnzoo.core.errors import NotFinite
 from nnzoo.core.feeds import shuffled
 from nnzoo.core.learning import AdamW, Descend
 from nnzoo.core.learning import Stage as LearningStage
@@ -158,7 +159,7 @@ def test_numbers_that_are_not_finite_in_one_process_stop_all_before_the_update()
         type(network).plan = lambda self: (LearningStage((move,), feed=shuffled(16)),)
         try:
             run(network, processes=processes)
-        except Exception as error:
+        except NotFinite as error:
             return str(error), differing(weights(network), kept[0])
 
     first, second = results(work)

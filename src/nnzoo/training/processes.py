@@ -12,12 +12,12 @@ import itertools
 import json
 import os
 import signal
-import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import torch
@@ -52,7 +52,7 @@ class Processes:
         self.told: Stop | None = None  # what signals tell this process; a signal to another one is passed on to the first
         self.neighbour, self.handle = (self.rank + 1) % self.world, -1
         self.closing = threading.Event()
-        self.store.set(f"process/{self.rank}", f"{socket.gethostname()} {os.getpid()}")
+        self.store.set(f"process/{self.rank}", str(os.getpid()))
         threading.Thread(target=self._beat, name="nnzoo heartbeat", daemon=True).start()
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         group = dist.PrefixStore(place, meeting)
@@ -146,11 +146,14 @@ class Processes:
             os._exit(2)
 
     def _handle(self) -> int:
-        """What means the neighbour even after its process number is used again; -1 where that cannot be had."""
-        host, number = self.store.get(f"process/{self.neighbour}").decode().rsplit(" ", 1)
-        if host == socket.gethostname() and hasattr(os, "pidfd_open"):
-            with contextlib.suppress(OSError):
-                return os.pidfd_open(int(number))
+        """What means the neighbour even after its process number is used again; -1 unless it is a child of the same torchrun."""
+        number = int(self.store.get(f"process/{self.neighbour}"))
+        with contextlib.suppress(OSError, AttributeError):  # on another machine, or no Linux
+            handle = os.pidfd_open(number)
+            parent = Path(f"/proc/{number}/stat").read_text().rsplit(")", 1)[1].split()[1]
+            if int(parent) == os.getppid():
+                return handle
+            os.close(handle)
         return -1
 
     def claim(self) -> bool:
@@ -160,35 +163,29 @@ class Processes:
         except RuntimeError:
             return self.first
 
-    def close(self) -> None:
-        """Leave the others; those that still wait for this process are told so."""
+    def __enter__(self) -> Processes:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Leave the others; those that still wait for this process are told so, and who is to say why is settled."""
+        if error is not None:
+            if self.broken and threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun ends those that are left: last words first
+            claimed = self.claim()
+            if isinstance(error, NnzooError):
+                error.said = not claimed
         self.closing.set()
         with contextlib.suppress(RuntimeError):
             self.store.add(f"left/{self.rank}", 1)
         dist.destroy_process_group()
 
 
-@contextlib.contextmanager
-def together(timeout: float) -> Iterator[Processes | None]:
+def together(timeout: float) -> contextlib.AbstractContextManager[Processes | None]:
     """The processes that torchrun has started, met for as long as this is open; None where this one is alone.
 
-    An error of one ends all. The first to leave with an error says it; in the others it is marked as `said`.
+    An error of one ends all. The first to leave with an error is to say it; in the others it is marked as `said`.
     """
-    if world() == 1:
-        yield None
-        return
-    processes = Processes(timeout)
-    try:
-        yield processes
-    except BaseException as error:
-        if processes.broken and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun ends those that are left: last words first
-        claimed = processes.claim()
-        if isinstance(error, NnzooError):
-            error.said = not claimed
-        raise
-    finally:
-        processes.close()
+    return contextlib.nullcontext() if world() == 1 else Processes(timeout)
 
 
 def _bytes(data: bytes) -> Tensor:
