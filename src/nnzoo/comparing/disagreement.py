@@ -58,7 +58,8 @@ def best_two(comparison: Comparison) -> tuple[Entry, Entry] | None:
 def section(comparison: Comparison) -> tuple[str, str]:
     """Heading and HTML, of the first seed; the HTML is empty where the task has nothing to tell row by row."""
     heading, html = _told(comparison)
-    words = "The two entrants that are best on the validation part, the first seed of each; the verdict has all seeds."
+    part = "validation" if all(e.validation for e in best_two(comparison) or ()) else "test"
+    words = f"The two entrants that are best on the {part} part, the first seed of each; the verdict has all seeds."
     return heading, f'<p class="note">{words}</p>{html}' if html else ""
 
 
@@ -251,7 +252,7 @@ def _texts(comparison: Comparison, a: Entry, b: Entry) -> str:
         if not captions:
             shown = ""
         elif lines:
-            shown = rows_shown(comparison, test, torch.from_numpy(rows_n.copy()), captions)
+            shown = rows_shown(comparison, test, torch.from_numpy(rows_n.copy()), captions, "nats a symbol")
         else:
             pieces = [whole[i * STRETCH : (i + 1) * STRETCH].tolist() for i in rows_n.tolist()]
             shown = table(["how it begins"], clipped_lines(prepared.preprocessing.restore(name, pieces)), captions, "nats a symbol")

@@ -67,10 +67,12 @@ def placed(
     dots = [Box(x - radius, y - radius, x + radius, y + radius) for x, y in points]
     found: dict[int, Label] = {}
     for at in sorted(range(len(points)), key=lambda i: -len(texts[i])):
-        others = [*dots[:at], *dots[at + 1 :], *taken, *(label.box for label in found.values())]
+        weighed = [*((4, label.box) for label in found.values()), *((2, dot) for dot in (*dots[:at], *dots[at + 1 :]))]
+        weighed += [(1, box) for box in taken]
 
-        def cost(order: int, label: Label, others: Sequence[Box] = others) -> float:
-            return sum(label.box.common(box) for box in others) + 4 * label.box.outside(bounds) + 3 * order
+        def cost(order: int, label: Label, weighed: Sequence[tuple[int, Box]] = weighed) -> float:
+            covered = sum(weight * label.box.common(box) for weight, box in weighed)
+            return covered + 8 * label.box.outside(bounds) + 3 * order
 
         choices = enumerate(_choices(*points[at], text_width(texts[at], size), size, radius))
         found[at] = min(choices, key=lambda choice: cost(*choice))[1]

@@ -27,21 +27,21 @@ LONGEST_LINE = 160
 SHORT = " class=short"  # a cell that is never broken
 
 
-def rows_shown(comparison: Comparison, test: Dataset, rows: torch.Tensor, captions: Sequence[str]) -> str:
-    """Rows of the test part with a caption each: pictures, lines of text, table rows (as they stood in the file, with their number
-    there) or nodes."""
+def rows_shown(comparison: Comparison, test: Dataset, rows: torch.Tensor, captions: Sequence[str], first: str = "answer") -> str:
+    """Rows of the test part with a caption each, in tables under the heading `first`: pictures, lines of text, table rows (as they
+    stood in the file, with their number there) or nodes."""
     ((name, field),) = test.spec.inputs.items()
     restore: Callable[[str, Any], Any] = comparison.prepared.preprocessing.restore
     raw, places = test_source(comparison.prepared)
     if isinstance(field, Graph):
         nodes = (rows if test.index is None else test.index[rows]).tolist()
         names = raw.nodes if isinstance(raw, RawGraph) else None
-        return table(["node"], [[names[n] if names else str(n)] for n in nodes], captions)
+        return table(["node"], [[names[n] if names else str(n)] for n in nodes], captions, first)
     value = test.take(rows).inputs[name]
     if isinstance(field, Image):
         return grid(restore(name, value), captions, "test picture")
     if isinstance(field, Tokens):
-        return table(["text"], clipped_lines(restore(name, texts_of(value))), captions)
+        return table(["text"], clipped_lines(restore(name, texts_of(value))), captions, first)
     if isinstance(raw, RawTable) and places is not None:
         chosen = places[rows.cpu().numpy()]
         frame = raw.frame[[c for c in comparison.prepared.preprocessing.order if c in raw.frame.columns]].iloc[chosen]
@@ -49,10 +49,10 @@ def rows_shown(comparison: Comparison, test: Dataset, rows: torch.Tensor, captio
     else:
         frame, before, cells = restore(name, value), [], [[] for _ in captions]
     columns = list(frame.columns)[:MOST_COLUMNS]
-    cells = [[*first, *(_cell(v) for v in row)] for first, row in zip(cells, frame[columns].itertuples(index=False))]
+    cells = [[*place, *(_cell(v) for v in row)] for place, row in zip(cells, frame[columns].itertuples(index=False))]
     hidden = len(frame.columns) - len(columns)
     more = f'<p class="note">{hidden} more column{"" if hidden == 1 else "s"} not shown.</p>' if hidden > 0 else ""
-    return table([*before, *(str(c) for c in columns)], cells, captions) + more
+    return table([*before, *(str(c) for c in columns)], cells, captions, first) + more
 
 
 def _cell(value: Any) -> str:
