@@ -21,7 +21,7 @@ USUAL: dict[str, Any] = {
 def repeated(source: Any, name: str, config: Mapping[str, Mapping[str, Any]], options: Mapping[str, Any]) -> str:
     """`nnzoo compare` with every one of the `options` that is not as usual; names of options with underscores for dashes. Data that
     are no path and no name stand as `<name>`: they lived in a program."""
-    words = ["nnzoo", "compare", _source(source, name)]
+    words = ["nnzoo", "compare", named(source, name)]
     for option, value in options.items():
         flag = f"--{option.replace('_', '-')}"
         if value is True:
@@ -29,15 +29,16 @@ def repeated(source: Any, name: str, config: Mapping[str, Mapping[str, Any]], op
         elif isinstance(value, (list, tuple)):
             words += [word for one in value for word in (flag, str(one))]
         elif value is not None and value is not False and str(value) != USUAL.get(option):
-            words += [flag, _source(value, option)]
+            words += [flag, str(value)]
     for kind, fields in config.items():
         for field, value in fields.items():
             words += ["--set", f"{kind}.{field}={_setting(value)}"]
     return shlex.join(words)
 
 
-def _source(value: Any, name: str) -> str:
-    return str(value) if isinstance(value, (str, Path, int, float)) else f"<{name}>"
+def named(source: Any, name: str) -> str:
+    """A path or the name of a known set as it is; `<name>` for data that lived in a program."""
+    return str(source) if isinstance(source, (str, Path)) else f"<{name}>"
 
 
 def _setting(value: Any) -> str:

@@ -17,7 +17,7 @@ from nnzoo.comparing import budget as budgets
 from nnzoo.comparing import findings
 from nnzoo.comparing.calibration import calibration_error
 from nnzoo.comparing.candidate import Given
-from nnzoo.comparing.commands import repeated
+from nnzoo.comparing.commands import named, repeated
 from nnzoo.comparing.eligibility import eligible
 from nnzoo.comparing.entries import Comparison
 from nnzoo.comparing.groups import members_of, scores_by_group
@@ -100,7 +100,8 @@ def compare(
         raise DataError(f"{prepared.name} has no test part to compare on; name one with --test, or give more rows")
     able, refused = eligible(kinds, prepared.spec, judge)
     columns = (groups,) if isinstance(groups, str) else tuple(groups)
-    asked: dict[str, Any] = {"task": task, "target": targets, "valid": valid, "test": test, "split": split, "weight": weight}
+    apart = {part: named(given, part) for part, given in (("valid", valid), ("test", test)) if given is not None}
+    asked: dict[str, Any] = {"task": task, "target": targets, "split": split, "weight": weight} | apart
     asked |= {"dedup": dedup, "metric": metric, "margin": margin, "group": columns, "kinds": ",".join(able), "device": device}
     asked |= {"budget": None if per_run else budget, "per_run": per_run, "tune": tune, "workers": workers} | more
     unknown = set(config) - set(able) - {r.kind for r in refused}
