@@ -48,6 +48,7 @@ def compare(
     accumulate: o.Accumulate = 1,
     patience: o.Patience = None,
     compile: o.Compile = False,
+    track: o.Track = [],
     group: Annotated[
         list[str], typer.Option("--group", metavar="COLUMN", help="Score also by this column's groups.", show_default=False)
     ] = [],
@@ -87,6 +88,7 @@ def compare(
                 compile=compile,
                 groups=group,
                 out=out or _free("reports", data, ".html"),
+                track=track,
                 listen=(watch,),
                 command=shlex.join(["nnzoo", *sys.argv[1:]]),
             )

@@ -25,6 +25,7 @@ from nnzoo.comparing.intervals import intervals
 from nnzoo.comparing.machine import machine
 from nnzoo.comparing.running import Listen, Race
 from nnzoo.comparing.scored import scored_weights
+from nnzoo.comparing.tracking import race_tracking
 from nnzoo.comparing.verdict import decide
 from nnzoo.comparing.workers import runner_for
 from nnzoo.core.errors import ConfigError, DataError
@@ -32,6 +33,7 @@ from nnzoo.core.events import Warned
 from nnzoo.core.fields import Classes
 from nnzoo.core.network import Network
 from nnzoo.training.settings import Settings
+from nnzoo.zoo.records import named
 
 if TYPE_CHECKING:
     from nnzoo.data.prepare import Prepared
@@ -62,6 +64,7 @@ def compare(
     device: str = "auto",
     groups: str | Sequence[str] = (),
     out: str | Path | None = None,
+    track: str | Sequence[str] | None = None,
     listen: Listen = (),
     command: str | None = None,
     **more: Any,
@@ -78,12 +81,14 @@ def compare(
     `margin` is the smallest difference that matters, in units of the metric (accuracy: 0.01 is a point; None: see `verdict`).
     `groups` are columns by whose values the test rows are also scored group by group. `out` is where the report goes (HTML; None:
     none is written), `command` the line that the report shows to repeat the race, `more` are fields of `Settings`. A kind that
-    fails becomes an entry with an error. `dedup` drops copies of rows. Raises NnzooError where nothing can be compared.
+    fails becomes an entry with an error. `dedup` drops copies of rows. `track` names trackers (tensorboard, mlflow)
+    that are told everything. Raises NnzooError where nothing can be compared.
     """
     from nnzoo.data.doctor import announce
     from nnzoo.data.prepare import prepare
     from nnzoo.zoo.fitting import with_metric
 
+    trackers = named(track)
     if seeds < 1:
         raise ConfigError(f"seeds={seeds}: a comparison needs at least one seed")
     if tune < 0:
@@ -112,56 +117,63 @@ def compare(
         kind.Config.read(config.get(name, {}), name)
     found = findings.before(prepared, judge, able, config)
     announce(found, listen)
-    with runner_for(workers) as runner:
-        run = budgets.per_run(budget, per_run, budgets.rounds(len(able), seeds, tune, runner.count))
-        settings = Settings(budget=run, seed=seed, device=device, **more)
-        given = Given.on(device, prepared.spec, judge, prepared.parts)
-        race = Race(given, able, config, settings, [seed + s for s in range(seeds)], listen, tune)
-        if (budgets.seconds_of(run) or SHORTEST) < SHORTEST:
-            race.tell(
-                Warned(f"each run has only {budgets.seconds_of(run):.2g} s; name fewer kinds with --kinds, or a larger --budget")
-            )
-        runner.run(race)
-    entries = race.entries()
-    race.measure(entries, prepared.preprocessing)
+    facts = asked | {"data": prepared.name, "task": judge.name, "metric": judge.metric, "seeds": seeds, "seed": seed}
+    with race_tracking(trackers, able, facts, listen) as tracker:
+        with runner_for(workers) as runner:
+            run = budgets.per_run(budget, per_run, budgets.rounds(len(able), seeds, tune, runner.count))
+            settings = Settings(budget=run, seed=seed, device=device, **more)
+            given = Given.on(device, prepared.spec, judge, prepared.parts)
+            race = Race(given, able, config, settings, [seed + s for s in range(seeds)], [*listen, tracker], tune)
+            if (budgets.seconds_of(run) or SHORTEST) < SHORTEST:
+                race.tell(
+                    Warned(
+                        f"each run has only {budgets.seconds_of(run):.2g} s; name fewer kinds with --kinds, or a larger --budget"
+                    )
+                )
+            runner.run(race)
+        entries = race.entries()
+        race.measure(entries, prepared.preprocessing)
 
-    there = {e.kind: e.evaluations for e in entries if not e.error}
-    weights = scored_weights(held_out)
-    sure = intervals(there, judge.metric, weights, seed)
-    for entry in entries:
-        if not entry.error:
-            entry.mean = float(np.mean(entry.scores))
-            bounds = sure.of(entry.kind, 1 - 0.05 / len(there))  # all of them hold together with 95 % (Bonferroni)
-            entry.low, entry.high = (x if np.isfinite(x) else None for x in bounds)
-            if prepared.spec.only("outputs", Classes):
-                entry.calibration_error = calibration_error(entry.evaluations, weights)
-    higher = judge.higher_is_better
-    entries.sort(key=lambda e: (e.mean is None, 0.0 if e.mean is None else (-e.mean if higher else e.mean), e.role == "network"))
-    comparison = Comparison(
-        data=prepared.name,
-        task=judge.name,
-        metric=judge.metric,
-        higher_is_better=higher,
-        entries=entries,
-        verdict=decide(entries, sure, judge.metric, higher, _rows_in_all(prepared), margin),
-        refused=refused,
-        interval=f"{sure.method}; {_together(len(there))}",
-        seeds=race.seeds,
-        per_run=run,
-        seconds=time.perf_counter() - began,
-        floor=judge.floor(prepared.parts.train, held_out),
-        command=command or repeated(source, prepared.name, config, asked | {"seeds": seeds, "seed": seed}),
-        machine={**machine(settings.device), "workers": runner.count, "threads": runner.threads},
-        prepared=prepared,
-        groups=scores_by_group(members, prepared, entries, judge, seed),
-    )
-    comparison.suspects, noise = findings.after(comparison)
-    announce(noise, listen)
-    comparison.findings = [*found, *noise]
-    if out is not None:
-        from nnzoo.comparing.report import write_report
+        there = {e.kind: e.evaluations for e in entries if not e.error}
+        weights = scored_weights(held_out)
+        sure = intervals(there, judge.metric, weights, seed)
+        for entry in entries:
+            if not entry.error:
+                entry.mean = float(np.mean(entry.scores))
+                bounds = sure.of(entry.kind, 1 - 0.05 / len(there))  # all of them hold together with 95 % (Bonferroni)
+                entry.low, entry.high = (x if np.isfinite(x) else None for x in bounds)
+                if prepared.spec.only("outputs", Classes):
+                    entry.calibration_error = calibration_error(entry.evaluations, weights)
+        higher = judge.higher_is_better
+        entries.sort(
+            key=lambda e: (e.mean is None, 0.0 if e.mean is None else (-e.mean if higher else e.mean), e.role == "network")
+        )
+        comparison = Comparison(
+            data=prepared.name,
+            task=judge.name,
+            metric=judge.metric,
+            higher_is_better=higher,
+            entries=entries,
+            verdict=decide(entries, sure, judge.metric, higher, _rows_in_all(prepared), margin),
+            refused=refused,
+            interval=f"{sure.method}; {_together(len(there))}",
+            seeds=race.seeds,
+            per_run=run,
+            seconds=time.perf_counter() - began,
+            floor=judge.floor(prepared.parts.train, held_out),
+            command=command or repeated(source, prepared.name, config, asked | {"seeds": seeds, "seed": seed}),
+            machine={**machine(settings.device), "workers": runner.count, "threads": runner.threads},
+            prepared=prepared,
+            groups=scores_by_group(members, prepared, entries, judge, seed),
+        )
+        comparison.suspects, noise = findings.after(comparison)
+        announce(noise, listen)
+        comparison.findings = [*found, *noise]
+        if out is not None:
+            from nnzoo.comparing.report import write_report
 
-        comparison.report = str(write_report(comparison, Path(out)))
+            comparison.report = str(write_report(comparison, Path(out)))
+        tracker.result(comparison)
     return comparison
 
 

@@ -31,7 +31,7 @@ Listen = Sequence[Callable[[Event], Any]]
 @dataclass(frozen=True)
 class Racing(Event):
     """A run starts: number `index` (from 0) of `total`; `left` is the time left for the whole race, None if unknown. `trial`
-    (from 0, of `trials`) where the run is one that tunes."""
+    (from 0, of `trials`) where the run is one that tunes. `config` are the settings that are not default."""
 
     kind: str
     role: str
@@ -41,6 +41,7 @@ class Racing(Event):
     left: float | None
     trial: int | None = None
     trials: int = 0
+    config: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,8 @@ class Race:
         if request is not None:
             left, trials = self._left(), self.tune if request.trial is not None else 0
             seed = request.settings.seed
-            self.tell(Racing(request.kind, request.role, seed, self.started, self.total, left, request.trial, trials))
+            place = (self.started, self.total, left, request.trial, trials)
+            self.tell(Racing(request.kind, request.role, seed, *place, request.config))
             self.started += 1
         return request
 

@@ -169,11 +169,7 @@ def build(kind: str, config: Mapping[str, Any], prepared: Prepared, seed: int) -
     able = cls.can(prepared.spec, prepared.task)
     if isinstance(able, No):
         raise Unsuitable(f"{prepared.name}: {able}")
-    check_room(
-        lambda: cls(checked, prepared.spec, prepared.task),
-        f"{cls.kind} for {prepared.name}",
-        "make it smaller, with --set or with less data",
-    )
+    check_room(lambda: cls(checked, prepared.spec, prepared.task), f"{cls.kind} for {prepared.name}")
     seed_default(seed, -1)
     return cls(checked, prepared.spec, prepared.task)
 

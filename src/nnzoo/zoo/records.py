@@ -87,11 +87,11 @@ def named(trackers: str | Sequence[str] | None) -> tuple[str, ...]:
     return names
 
 
-def open_record(tracker: str, folder: Path, resume: bool, name: str = "") -> Record:
+def open_record(tracker: str, folder: Path, resume: bool) -> Record:
     """A new record of the run in `folder`, or with `resume` the one that it has. Raises ConfigError, RunError."""
     if tracker == "tensorboard":
         return TensorBoard(folder, resume)
-    return MLflow.open(folder, resume, name or folder.name)
+    return MLflow.open(folder, resume)
 
 
 class TensorBoard(Record):
@@ -164,7 +164,7 @@ class MLflow(Record):
         self.client, self.run, self.resume = client, run, resume
 
     @classmethod
-    def open(cls, folder: Path, resume: bool, name: str) -> MLflow:
+    def open(cls, folder: Path, resume: bool) -> MLflow:
         """The record that the folder names, or a new one, which it names from then on."""
         from mlflow import MlflowClient, get_tracking_uri
 
@@ -181,7 +181,7 @@ class MLflow(Record):
                 found = client.get_experiment_by_name(experiment)
                 number = found.experiment_id if found is not None else client.create_experiment(experiment)
                 tags = {"nnzoo.run": str(folder.absolute()), "mlflow.source.name": "nnzoo"}
-                run = client.create_run(number, run_name=name, tags=tags)
+                run = client.create_run(number, run_name=folder.name, tags=tags)
         except RecordError as error:
             raise ConfigError(f"{error}; check MLFLOW_TRACKING_URI, which says where the store is, here {where}") from None
         write_text(note, json.dumps({"store": where, "run": run.info.run_id}))

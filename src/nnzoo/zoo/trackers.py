@@ -29,7 +29,7 @@ OF_A_LOOK = {"event", "best", "stage", "step", "epoch", "train", "valid", "secon
 class Tracking:
     """A listener that keeps the records of one run. A record that fails is given up with a warning; the run goes on.
 
-    `folder` is the run's, whose journal says what a killed process told nobody; None where it has none.
+    `folder` is the run's, whose journal says what a killed process told nobody; None where it has none and is never resumed.
     """
 
     def __init__(self, records: Sequence[Record], folder: Path | None = None, listen: Listen = ()):
@@ -51,7 +51,7 @@ class Tracking:
                 self.look(event.step, event.train, event.valid, event.metrics, event.rates)
             case Solving():
                 self.figures(event.step, event.metrics)
-            case Saved() | StageEnded():
+            case Saved() | StageEnded() if self.folder is not None:  # what a run goes on from, its record must have
                 self.flush()
 
     def look(
@@ -153,12 +153,12 @@ def tracking(
         listener.end(how)
 
 
-def open_all(trackers: Sequence[str], folder: Path, resume: bool = False, name: str = "") -> list[Record]:
+def open_all(trackers: Sequence[str], folder: Path, resume: bool = False) -> list[Record]:
     """A record for each of some trackers that `named` has checked. Raises ConfigError, RunError."""
     opened: list[Record] = []
     try:
         for tracker in trackers:
-            opened.append(open_record(tracker, folder, resume, name))
+            opened.append(open_record(tracker, folder, resume))
     except NnzooError:
         for record in opened:
             record.end("FAILED")
