@@ -207,15 +207,15 @@ def simulated(number: int, rows: int, seeds: int, metric: str, own: float, drift
     )
 
 
-def simulated_figures(tries: int, case: Mapping[str, Any], seed: int = 0) -> dict[str, Any]:
+def simulated_figures(tries: int, case: Mapping[str, Any], seed: int = 0, resamples: int = FEWER) -> dict[str, Any]:
     """False winners without a lead, and winners found with one of three standard errors."""
-    nulls = rate(sum(verdict_of(simulated(i, **case, seed=seed), FEWER).winner is not None for i in range(tries)), tries)
+    nulls = rate(sum(verdict_of(simulated(i, **case, seed=seed), resamples).winner is not None for i in range(tries)), tries)
     low, high = 0.0, 3.0
     for _ in range(10):
         lead = (low + high) / 2
         pairs = [simulated(i, **case, lead=lead, seed=seed + 1) for i in range(tries)]
         low, high = (lead, high) if standard_errors(pairs) < STANDARD_ERRORS else (low, lead)
-    found = rate(sum(verdict_of(pair, FEWER).winner == "first" for pair in pairs), tries)
+    found = rate(sum(verdict_of(pair, resamples).winner == "first" for pair in pairs), tries)
     return {**case, "false_winners": nulls, "found": found, "standard_errors": round(standard_errors(pairs), 3)}
 
 
@@ -230,9 +230,9 @@ CASES = [
 # nnzoo.compare
 
 
-def compared(data: Any, **options: Any) -> dict[str, Any]:
+def compared(data: Any, budget: str = "40epochs", **options: Any) -> dict[str, Any]:
     """What nnzoo.compare said, what it says of the networks and the linear baseline alone, and whether a winner is supported."""
-    result = nnzoo.compare(data, budget="40epochs", seeds=SEEDS, device="cpu", **options)
+    result = nnzoo.compare(data, budget=budget, seeds=SEEDS, device="cpu", **options)
     linear = [e for e in result.entries if e.role == "network" or e.kind in ("logistic-regression", "ridge-regression")]
     sure = intervals({e.kind: e.evaluations for e in result.entries}, result.metric)
     winner = result.verdict.winner

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,7 +23,7 @@ def about(what: str) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        if what in str(error):
+        if re.search(rf"(?<!\w){re.escape(what)}(?!\w)", str(error)):
             raise
         raise DataError(f"{what}: {error}") from None
 

@@ -47,7 +47,7 @@ def files_below(folder: Path, suffixes: tuple[str, ...], what: str) -> tuple[lis
 def passed_over(names: Sequence[str], what: str) -> list[str]:
     """A note on files that are not `what`, if there are any."""
     names = sorted(names)
-    return [f"passed over, since by name no {what}: {names[0]}{_more(names)}"] if names else []
+    return [f"passed over, as no {what}: {names[0]}{_more(names)}"] if names else []
 
 
 def _more(names: Sequence[str]) -> str:

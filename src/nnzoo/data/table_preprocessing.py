@@ -167,7 +167,7 @@ class TablePreprocessing(Preprocessing):
         weight = numbers_of(raw.frame[self.weight])
         wrong = np.flatnonzero(~(weight >= 0))
         if len(wrong):
-            raise DataError(f"weight column '{self.weight}', row {wrong[0] + 1} is missing or negative; weights are 0 or more")
+            raise DataError(f"weight column '{self.weight}', row {wrong[0] + 1} is missing or negative; give a weight of 0 or more")
         if not weight.any():
             raise DataError(f"weight column '{self.weight}' is 0 in every row; give some rows a weight, or leave it out")
         return weight

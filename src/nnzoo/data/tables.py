@@ -101,7 +101,9 @@ def known_column(raw: RawTable, column: str, what: str = "column") -> str:
         return column
     names = list(raw.frame.columns)
     near = difflib.get_close_matches(column, names, 2, 0.5) or [n for n in names if n.lower() == column.lower()]
-    hint = f"did you mean {' or '.join(repr(n) for n in near)}?" if near else f"its columns are {', '.join(names[:20])}"
+    hint = (
+        f"did you mean {' or '.join(repr(n) for n in near)}?" if near else f"it has {', '.join(names[:20])}; add it or name another"
+    )
     raise DataError(f"{raw.name} has no {what} '{column}'; {hint}")
 
 

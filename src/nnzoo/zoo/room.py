@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 from nnzoo.core.errors import ConfigError
 from nnzoo.core.network import Network
@@ -14,18 +15,23 @@ from nnzoo.data.places import physical_memory
 _ABSURD = ("negative dimension", "overflow")
 
 
-def check_room(build: Callable[[], Network], what: str, remedy: str) -> None:
-    """Build a network without memory (torch's device "meta") and compare what it would take with what the machine has.
-
-    `what` names it, `remedy` says what to do. Raises ConfigError where its parameters and buffers alone are more than the machine's
-    memory, or where its sizes are none. A kind that computes with its numbers while it is built cannot be looked at so; it passes.
-    """
+def shapes_of(build: Callable[[], Network]) -> dict[str, Tensor] | None:
+    """The tensors of a network without their memory (torch's device "meta"); None for a kind that computes with its numbers while
+    it is built, which cannot be looked at so. Raises ConfigError where its sizes are none."""
     try:
         with torch.device("meta"):
-            needed = sum(tensor.numel() * tensor.element_size() for tensor in build().state_dict().values())
+            return build().state_dict()
     except (RuntimeError, TypeError, OverflowError) as error:
         if not any(word in str(error).lower() for word in _ABSURD):
-            return
-        raise ConfigError(f"{what} cannot be built ({str(error).splitlines()[0]}); {remedy}") from None
-    if needed > physical_memory():
-        raise ConfigError(f"{what} needs {size_text(needed)}, and this machine has {size_text(physical_memory())}; {remedy}")
+            return None
+        raise ConfigError(f"it cannot be built: {str(error).splitlines()[0]}") from None
+
+
+def check_room(build: Callable[[], Network], what: str) -> None:
+    """Raise ConfigError where the parameters and buffers of `what` alone are more than the machine's memory."""
+    shapes = shapes_of(build) or {}
+    needed, there = sum(tensor.numel() * tensor.element_size() for tensor in shapes.values()), physical_memory()
+    if needed > there:
+        raise ConfigError(
+            f"{what} needs {size_text(needed)}, and this machine has {size_text(there)}; make it smaller, with --set or with less data"
+        )

@@ -11,6 +11,7 @@ digests.json         SHA-256 of the files above but the journal; written last, s
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import math
@@ -147,6 +148,8 @@ def load_run(folder: Path | str, kinds: Kinds = {}) -> tuple[Network, Preprocess
         _listed(folder / "preprocessing" / "preprocessing.json", folder, digests)
         sorts = {manifest.preprocessing: getattr(importlib.import_module(module), name)}
         preprocessing = load_preprocessing(folder / "preprocessing", sorts)
+        if preprocessing.spec(manifest.spec.train_size).inputs != manifest.spec.inputs:
+            raise RunError(f"{folder / 'preprocessing'} makes other inputs than {folder / CONFIG} says; {COPY}")
     return network, preprocessing, manifest
 
 
@@ -284,7 +287,7 @@ def _read_network(folder: Path, top: Path, digests: Mapping[str, str], kinds: Ki
     from safetensors.torch import load
 
     from nnzoo.tasks import find as find_task
-    from nnzoo.zoo.room import check_room
+    from nnzoo.zoo.room import shapes_of
 
     facts = read_json(_listed(folder / CONFIG, top, digests))
     path = _listed(folder / MODEL, top, digests)
@@ -295,20 +298,22 @@ def _read_network(folder: Path, top: Path, digests: Mapping[str, str], kinds: Ki
     facts, tensors = _migrated(facts, tensors, folder)
     manifest = _manifest(facts, folder)
     parts = {name: _read_network(folder / "parts" / _folder_name(name, folder), top, digests, kinds)[0] for name in manifest.parts}
-    kind = _kind(manifest.kind, kinds, folder)
-    try:
-        config, task = kind.Config.read(manifest.config, manifest.kind), _judged_by(find_task(manifest.task), manifest.metric)
-        check_room(lambda: kind(config, manifest.spec, task, manifest.found, parts), manifest.kind, COPY)
-        network = kind(config, manifest.spec, task, manifest.found, parts)
-    except (ConfigError, Unsuitable) as error:
-        raise RunError(f"{folder / CONFIG}: {error}") from None
     for name, part in parts.items():
         tensors.update({f"parts.{name}.{key}": tensor for key, tensor in part.state_dict().items()})
     for alias, name in manifest.tied.items():
         if name not in tensors:
             raise RunError(f"{path} lacks the tensor '{name}', which is also '{alias}'; {COPY}")
         tensors[alias] = tensors[name]
-    _fill(network, tensors, path)
+    kind = _kind(manifest.kind, kinds, folder)
+    try:
+        config, task = kind.Config.read(manifest.config, manifest.kind), _judged_by(find_task(manifest.task), manifest.metric)
+        build = functools.partial(kind, config, manifest.spec, task, manifest.found, parts)
+        _check_shapes(shapes_of(build), tensors, path)  # before a file that lies can ask for memory
+        network = build()
+    except (ConfigError, Unsuitable) as error:
+        raise RunError(f"{folder / CONFIG}: {error}") from None
+    _check_shapes(network.state_dict(), tensors, path)
+    network.load_state_dict(tensors)
     return network.eval(), manifest
 
 
@@ -350,9 +355,10 @@ def _judged_by(task: Task, metric: str) -> Task:
     return other
 
 
-def _fill(network: Network, tensors: Tensors, path: Path) -> None:
-    """Load the tensors after saying by name what does not fit."""
-    wanted = network.state_dict()
+def _check_shapes(wanted: Mapping[str, Tensor] | None, tensors: Tensors, path: Path) -> None:
+    """Say by name what tensors do not fit; None fits all."""
+    if wanted is None:
+        return
     missing, surplus = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
     other = [
         f"{name} ({_form(tensors[name])}, the network has {_form(wanted[name])})"
@@ -363,7 +369,6 @@ def _fill(network: Network, tensors: Tensors, path: Path) -> None:
         if found:
             more = f" and {len(found) - 5} more" if len(found) > 5 else ""
             raise RunError(f"{path} {what} tensors: {', '.join(found[:5])}{more}; it was not saved by this kind as it is now")
-    network.load_state_dict(tensors)
 
 
 def _form(tensor: Tensor) -> str:

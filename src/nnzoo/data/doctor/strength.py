@@ -1,7 +1,7 @@
 """How well one column alone tells the target: each row is answered from the rows nearest to it in that column, itself left out.
 
-0 is no better than the commonest label (or the mean), 1 is perfect. Numbers are judged by their ranks, so that a few huge targets
-do not decide. N rows, K labels.
+0 is no better than the commonest label (or the mean), 1 is perfect. Numbers are judged by their ranks too, so that a few huge
+targets do not decide. N rows, K labels.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from nnzoo.data.doctor.view import Seen, View
 
 MOST_ROWS = 4000  # looked at; enough to tell 0.98 from 1
 MOST_LABELS = 50
+MOST_TARGETS = 5
 NEIGHBOURS = 2  # on either side
 FEW = 50  # as many distinct values are groups, more are neighbours
 
@@ -25,11 +26,12 @@ class Strength:
         if len(known) > MOST_ROWS:
             known = np.sort(np.random.RandomState(0).choice(known, MOST_ROWS, replace=False))
         self.rows = known
-        self.targets: list[np.ndarray] = []  # each (N K) of indicators, or (N 1) of ranks
+        self.targets: list[np.ndarray] = []  # each (N K) of indicators, or (N 2) of numbers and their ranks
         if view.codes is not None and len(view.labels) <= MOST_LABELS:
             self.targets = [np.eye(len(view.labels))[view.codes[known]]]
         elif view.values is not None:
-            self.targets = [_ranks(view.values[known, o])[:, None] for o in range(min(5, view.values.shape[1]))]
+            numbers = view.values[known, :MOST_TARGETS].T
+            self.targets = [np.stack([values, _ranks(values)], 1) for values in numbers]
 
     def _known(self) -> np.ndarray:
         if self.view.codes is not None:
@@ -49,9 +51,18 @@ class Strength:
         keys = keys[self.rows]
         if groups:
             member = np.unique(keys, return_inverse=True, equal_nan=True)[1]
-            return max(_skill(target, _group_means(member, target)) for target in self.targets)
+            return max(self._skill(target, _group_means(member, target)) for target in self.targets)
         order = np.argsort(keys, kind="stable")
-        return max(_skill(target[order], _neighbour_means(target[order])) for target in self.targets)
+        return max(self._skill(target[order], _neighbour_means(target[order])) for target in self.targets)
+
+    def _skill(self, target_NK: np.ndarray, answer_NK: np.ndarray) -> float:
+        """The share of an ignorant answer's errors that is avoided."""
+        if self.view.codes is not None:
+            ignorant = 1 - target_NK.mean(0).max()
+            wrong = (answer_NK.argmax(1) != target_NK.argmax(1)).mean()
+        else:
+            ignorant, wrong = target_NK.var(0), ((target_NK - answer_NK) ** 2).mean(0)
+        return float(np.max(1 - wrong / np.where(ignorant > 0, ignorant, np.inf)))
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
@@ -78,13 +89,3 @@ def _neighbour_means(target_NK: np.ndarray) -> np.ndarray:
         near[step:] += 1
         near[:-step] += 1
     return total / near
-
-
-def _skill(target_NK: np.ndarray, answer_NK: np.ndarray) -> float:
-    """The share of an ignorant answer's errors that is avoided."""
-    if target_NK.shape[1] > 1:
-        ignorant = 1 - target_NK.mean(0).max()
-        wrong = (answer_NK.argmax(1) != target_NK.argmax(1)).mean()
-    else:
-        ignorant, wrong = target_NK.var(), ((target_NK - answer_NK) ** 2).mean()
-    return 1 - float(wrong) / float(ignorant) if ignorant > 0 else 0.0

@@ -127,12 +127,13 @@ def _units(table: TableView, seen: Seen, stand_in: float | None) -> Generator[Fi
     cut = int(steps.argmax()) + 1
     below, above = counts[:cut].sum(), counts[cut:].sum()
     low, high = known[:cut], known[cut:]
-    if min(below, above) < max(5, 0.01 * total) or min(len(low), len(high)) < 3:
+    apart = steps[cut - 1] > max(np.log(2), 2 * np.sort(steps)[-2])
+    if not apart or min(below, above) < max(5, 0.01 * total) or min(len(low), len(high)) < 3:
         return False
     for factor in UNITS:
         few, many = (low * factor, high) if below < above else (high / factor, low)
         inside = (few >= many[0] * 0.95) & (few <= many[-1] * 1.05)
-        if inside.mean() >= 0.95 and many[-1] < factor * many[0] and steps[cut - 1] > 3 * np.sort(steps)[-2]:
+        if inside.mean() >= 0.95 and many[-1] < factor * many[0]:
             heap, others = (low, high) if below < above else (high, low)
             rows = (seen.values < known[cut]) == (below < above)  # type: ignore[operator]
             yield Finding(
