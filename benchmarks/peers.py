@@ -88,7 +88,7 @@ def loader(repeats: int) -> dict[str, Any]:
     """Milliseconds a batch, and their share of a training step, for our feed and for DataLoader."""
     data = fashion()
     pictures = Pictures(data)
-    count = 200
+    count = -(-len(data) // BATCH) - 1  # nearly an epoch: the first batch of a DataLoader starts its workers
 
     def feed() -> float:
         stream = shuffled(BATCH).open(data, None, 3, 0)  # type: ignore[arg-type]

@@ -83,7 +83,7 @@ def test_data_with_brackets_in_names_are_shown_as_they_are(here: Path) -> None:
 
 def test_train_prints_one_document_with_the_promised_names(here: Path) -> None:
     trained = document("train", "mlp", "iris", *QUICK)
-    names = "run kind data task metric test validation scores seconds epochs steps stopped"
+    names = "run kind data task metric test validation scores seconds epochs steps stopped findings suspects"
     assert list(trained) == names.split()
     assert (trained["kind"], trained["data"], trained["metric"], trained["steps"]) == ("mlp", "iris", "accuracy", 20)
     assert trained["test"] == trained["scores"]["accuracy"]

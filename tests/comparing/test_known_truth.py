@@ -1,4 +1,4 @@
-"""Verdicts where the truth is known: made scores, networks trained for it, and whole comparisons. The long form is the benchmark."""
+"""Verdicts where the truth is known: made scores, networks trained for it, whole comparisons. The long form is a benchmark."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ import nnzoo
 from nnzoo.core.errors import ConfigError, Interrupted, NnzooError, NotFinite
 from nnzoo.core.events import Event, Saved, StageEnded, StageStarted, Validated, Warned
 from nnzoo.training.journal import read_journal
-from nnzoo.zoo.records import Figure, Record, RecordError, named
+from nnzoo.zoo.records import Figure, Record, RecordError, known_trackers
 from nnzoo.zoo.trackers import Tracking
 
 pytest.importorskip("tensorboard", reason="needs the extra track: pip install 'nnzoo[track]'")
@@ -240,10 +240,10 @@ class Full(Record):
         self.ended = how
 
 
-def test_a_record_that_fails_is_given_up_with_one_warning() -> None:
+def test_a_record_that_fails_is_given_up_with_one_warning(tmp_path: Path) -> None:
     heard: list[Event] = []
     record = Full()
-    tracking = Tracking([record], listen=[heard.append])
+    tracking = Tracking([record], tmp_path, listen=[heard.append])
     tracking(StageStarted(0, "learn", 1, 10, 1, "10steps"))
     for step in (1, 2, 3):
         tracking(Validated(0, step, 1, 0.5, 0.4, True, 0.1))
@@ -269,7 +269,7 @@ def test_unknown_or_missing_trackers_are_said_before_anything_is_done(tmp_path: 
     monkeypatch.setattr("nnzoo.zoo.records.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"install it with: pip install 'nnzoo\[track\]'"):
         nnzoo.train("mlp", "iris", out=tmp_path / "run", track="mlflow")
-    assert not (tmp_path / "run").exists() and named(None) == () == named([])
+    assert not (tmp_path / "run").exists() and known_trackers(None) == () == known_trackers([])
 
 
 def test_a_store_that_cannot_be_reached_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,7 +285,7 @@ from pathlib import Path
 from nnzoo.core.events import StageStarted, Validated
 from nnzoo.zoo import fitting
 
-with fitting.tracking(fitting.named(None), Path("run"), {"kind": "mlp"}) as tracker:
+with fitting.tracking(fitting.known_trackers(None), Path("run"), {"kind": "mlp"}) as tracker:
     tracker(StageStarted(0, "learn", 1, 10, 1, "10steps", 5))
     tracker(Validated(0, 10, 1, 0.5, 0.4, True, 0.1))
 print([name for name in ("mlflow", "tensorboard") if name in sys.modules])

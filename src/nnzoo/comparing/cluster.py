@@ -19,9 +19,8 @@ class OnRay:
     """A cluster at `ray://HOST:PORT`, or one on this machine that lasts as long as the race. Each task has one core, and a GPU
     where the cluster has them.
 
-    A cluster that this process is connected to already is taken as it is. What a run tells on its way stays there; its beginning and
-    end are told. Raises ConfigError where Ray is missing, RunError where
-    there is no cluster at the address.
+    A cluster that this process is connected to already is taken as it is. What a run tells on its way stays there; its beginning
+    and end are told. Raises ConfigError where Ray is missing, RunError where there is no cluster at the address.
     """
 
     threads = 1

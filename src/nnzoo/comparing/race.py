@@ -33,7 +33,7 @@ from nnzoo.core.events import Warned
 from nnzoo.core.fields import Classes
 from nnzoo.core.network import Network
 from nnzoo.training.settings import Settings
-from nnzoo.zoo.records import named
+from nnzoo.zoo.records import known_trackers
 
 if TYPE_CHECKING:
     from nnzoo.data.prepare import Prepared
@@ -88,7 +88,7 @@ def compare(
     from nnzoo.data.prepare import prepare
     from nnzoo.zoo.fitting import with_metric
 
-    trackers = named(track)
+    trackers = known_trackers(track)
     if seeds < 1:
         raise ConfigError(f"seeds={seeds}: a comparison needs at least one seed")
     if tune < 0:

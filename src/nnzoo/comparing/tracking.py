@@ -91,7 +91,7 @@ def race_tracking(
 ) -> Iterator[RaceTracking]:
     """A listener for a race, closed whatever happens; its records lie in a new folder below runs/.
 
-    `trackers` are names that `zoo.records.named` has checked, `facts` what is written down of the race, `data` and `metric` among
+    `trackers` are names that `known_trackers` has checked, `facts` what is written down of the race, `data` and `metric` among
     them. Raises ConfigError where a tracker cannot be reached.
     """
     folder = run_folder(None, False, "compare", facts["data"]) if trackers else Path()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -35,6 +35,12 @@ class Batch:
             if name in side:
                 return side[name]
         raise KeyError(f"no field '{name}' in this batch; it has {', '.join([*self.inputs, *self.outputs, *self.extra])}")
+
+    def bytes(self) -> int:
+        """Bytes of its tensors."""
+        values = [*self.inputs.values(), *self.outputs.values(), *self.extra.values()]
+        tensors = [t for value in values for t in ((value,) if isinstance(value, Tensor) else value)]
+        return sum(t.numel() * t.element_size() for t in tensors)
 
 
 class Dataset:
@@ -109,6 +115,11 @@ class Dataset:
         )
         return batch if self.resident else move_batch(batch, self.device)
 
+    @property
+    def ragged(self) -> bool:
+        """Whether a batch depends on which rows stand in it together (padding, a whole graph)."""
+        return any(field.ragged for _, field in (*self.inputs, *self.outputs))
+
     def batches(self, size: int = 256) -> Iterator[Batch]:
         """All rows in order, `size` at a time."""
         for start in range(0, len(self), size):
@@ -140,6 +151,30 @@ class Dataset:
         keep = {name: getattr(self, name) for name in names}
         keep.update(changes)
         return Dataset(self.spec, **keep)
+
+
+def divided(batch: Batch, size: int) -> list[Batch]:
+    """A batch as smaller ones of `size` rows (the last may have fewer), sharing its memory."""
+    if len(batch) <= size:
+        return [batch]
+
+    def pieces(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return [dict(zip(values, row)) for row in zip(*(_pieces(v, size) for v in values.values()))] or [{}] * count
+
+    count = -(-len(batch) // size)
+    weights = [None] * count if batch.weight is None else batch.weight.split(size)
+    sizes = [size] * (count - 1) + [len(batch) - (count - 1) * size]
+    extras = pieces(batch.extra)
+    return [
+        Batch(inputs, outputs, rows, weight, batch.fresh, extra)
+        for inputs, outputs, rows, weight, extra in zip(pieces(batch.inputs), pieces(batch.outputs), sizes, weights, extras)
+    ]
+
+
+def _pieces(value: Any, size: int) -> Sequence[Any]:
+    if isinstance(value, Tensor):
+        return value.split(size)
+    return [type(value)(*some) for some in zip(*(tensor.split(size) for tensor in value))]
 
 
 def move_batch(batch: Batch, device: torch.device) -> Batch:

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from nnzoo.core.dataset import Batch, Dataset
+from nnzoo.core.dataset import Batch, Dataset, divided
 from nnzoo.core.errors import DataError
 from nnzoo.core.fields import Sequences, Tokens
 from nnzoo.core.seeds import generator
 
 if TYPE_CHECKING:
     from nnzoo.core.network import Network
+
+MOST_AHEAD = 16  # batches fetched at once
+BYTES_AHEAD = 2 << 20  # that they have together at most
 
 
 class Stream(ABC):
@@ -62,19 +65,36 @@ class _Rows(Stream):
         self.batch, self.epoch, self.random = batch, -1, augment is not None
         self.rows_N = dataset.stored_rows(torch.arange(len(dataset)))
         self.share: tuple[int, int] | None = None
+        self.ahead = self._ahead()
+        self.fetched: tuple[int, list[Batch]] = (-1, [])
 
     def at(self, drawn: int) -> Batch:
         epoch, k = divmod(drawn, self.length)
         if self.seed is not None and epoch != self.epoch:
             order_N = torch.randperm(len(self.dataset), generator=generator(*self.seed, epoch))
-            self.rows_N, self.epoch = self.dataset.stored_rows(order_N), epoch
+            self.rows_N, self.epoch, self.fetched = self.dataset.stored_rows(order_N), epoch, (-1, [])
+        batch = self._fetched(k) if self.share is None else self._shared(k, *self.share)
+        return self.augment(batch) if self.augment and len(batch) else batch
+
+    def _ahead(self) -> int:
+        """How many batches are fetched at once: of small rows one large fetch costs hardly more than a small one."""
+        if self.dataset.ragged or not len(self.dataset):
+            return 1
+        return max(1, min(MOST_AHEAD, BYTES_AHEAD // (self.batch * self.dataset.fetch(self.rows_N[:1]).bytes())))
+
+    def _fetched(self, k: int) -> Batch:
+        """Batch k of this epoch."""
+        group, inside = divmod(k, self.ahead)
+        if self.fetched[0] != group:
+            first = group * self.ahead * self.batch
+            rows = self.rows_N[first : first + self.ahead * self.batch]
+            self.fetched = group, divided(self.dataset.fetch(rows), self.batch)
+        return self.fetched[1][inside]
+
+    def _shared(self, k: int, rank: int, world: int) -> Batch:
         rows_B = self.rows_N[k * self.batch : (k + 1) * self.batch]
-        if self.share is not None:
-            rows_B = rows_B[_share(len(rows_B), *self.share)]
-            if not len(rows_B):
-                return Batch({}, {}, 0)
-        batch = self.dataset.fetch(rows_B)
-        return self.augment(batch) if self.augment else batch
+        rows_B = rows_B[_share(len(rows_B), rank, world)]
+        return self.dataset.fetch(rows_B) if len(rows_B) else Batch({}, {}, 0)
 
     def divided(self, rank: int, world: int) -> Stream:
         """Every so-manieth row of a batch."""

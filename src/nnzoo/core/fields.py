@@ -41,7 +41,8 @@ class GraphValue(NamedTuple):
 
 
 class Field(BaseModel):
-    """Base of all fields. `key` names the stored tensor whose first dimension counts rows."""
+    """Base of all fields. `key` names the stored tensor whose first dimension counts rows; `ragged`: a row's value depends on which
+    others are taken with it (padding), or is not for it alone."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     key: ClassVar[str]
@@ -105,9 +106,8 @@ class Image(Field):
         """uint8 or 0..1 pixels as new standardised floats."""
         unit = 255.0 if pixels_BCHW.dtype == torch.uint8 else 1.0
         x_BCHW = pixels_BCHW.to(torch.float32)
-        if len(self.mean) == 1:  # in one pass
-            shift = x_BCHW.new_full((), -self.mean[0] / self.std[0])
-            return torch.add(shift, x_BCHW, alpha=1 / (unit * self.std[0]))
+        if len(self.mean) == 1:  # shift + scale x in one pass
+            return torch.rsub(x_BCHW, -self.mean[0] / self.std[0], alpha=-1 / (unit * self.std[0]))
         scale_C11 = torch.tensor([1 / (unit * s) for s in self.std], device=x_BCHW.device).view(-1, 1, 1)
         shift_C11 = torch.tensor([m / s for m, s in zip(self.mean, self.std)], device=x_BCHW.device).view(-1, 1, 1)
         return (x_BCHW * scale_C11).sub_(shift_C11)
@@ -154,6 +154,7 @@ class Graph(Field):
     type: Literal["graph"] = "graph"
     features: int
     key: ClassVar[str] = "x"
+    ragged: ClassVar[bool] = True
 
     def take(self, stored: Stored, indices: Tensor) -> GraphValue:
         return GraphValue(stored["x"], stored["edges"], indices)

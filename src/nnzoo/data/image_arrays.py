@@ -167,7 +167,7 @@ def pixels_of(array: np.ndarray, where: str) -> np.ndarray:
         array = array[..., None]
     if array.ndim != 4 or array.shape[3] not in (1, 3) or 0 in array.shape:
         raise DataError(
-            f"{where} has the shape {tuple(array.shape)}; pictures are N x H x W, N x H x W x C or N x C x H x W with C 1 or 3; reshape them"
+            f"{where} has the shape {tuple(array.shape)}; reshape it to N x H x W, N x H x W x C or N x C x H x W with C 1 or 3"
         )
     if array.dtype == np.uint8:
         return array

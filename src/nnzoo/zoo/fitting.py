@@ -17,7 +17,7 @@ from nnzoo.training.loop import train as run_loop
 from nnzoo.training.processes import Processes, together
 from nnzoo.training.settings import Settings
 from nnzoo.zoo.beginning import agree, run_folder
-from nnzoo.zoo.records import named
+from nnzoo.zoo.records import known_trackers
 from nnzoo.zoo.room import check_room
 from nnzoo.zoo.trackers import tracking
 
@@ -89,7 +89,7 @@ def train(
     from nnzoo.data.prepare import prepare
     from nnzoo.zoo.runs import load_run
 
-    trackers = named(track)
+    trackers = known_trackers(track)
     with together(more.get("timeout", Settings.timeout)) as processes:
         first = processes is None or processes.first
         listen = listen if first else ()

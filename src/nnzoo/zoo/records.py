@@ -76,7 +76,7 @@ class Record(ABC):
 PACKAGES = {"tensorboard": "tensorboard", "mlflow": "mlflow"}  # which each tracker needs
 
 
-def named(trackers: str | Sequence[str] | None) -> tuple[str, ...]:
+def known_trackers(trackers: str | Sequence[str] | None) -> tuple[str, ...]:
     """The names of trackers, each once. Raises ConfigError where one is unknown or not installed; loads nothing."""
     names = (trackers,) if isinstance(trackers, str) else tuple(dict.fromkeys(trackers or ()))
     for name in names:

@@ -33,5 +33,5 @@ def check_room(build: Callable[[], Network], what: str) -> None:
     needed, there = sum(tensor.numel() * tensor.element_size() for tensor in shapes.values()), physical_memory()
     if needed > there:
         raise ConfigError(
-            f"{what} needs {size_text(needed)}, and this machine has {size_text(there)}; make it smaller, with --set or with less data"
+            f"{what} needs {size_text(needed)}, this machine has {size_text(there)}; make it smaller, with --set or with less data"
         )

@@ -137,7 +137,7 @@ def tracking(
 ) -> Iterator[Tracking]:
     """A listener for the run in `folder`, closed whatever happens: as finished, failed, or stopped by a signal.
 
-    `trackers` are names that `named` has checked, `facts` the settings to write down, `scores` the names of the task's scores.
+    `trackers` are names that `known_trackers` has checked, `facts` the settings to write down, `scores` the names of the task's scores.
     Raises ConfigError where a tracker cannot be reached.
     """
     listener = Tracking(open_all(trackers, folder, resume), folder, listen)
@@ -154,7 +154,7 @@ def tracking(
 
 
 def open_all(trackers: Sequence[str], folder: Path, resume: bool = False) -> list[Record]:
-    """A record for each of some trackers that `named` has checked. Raises ConfigError, RunError."""
+    """A record for each of some trackers that `known_trackers` has checked. Raises ConfigError, RunError."""
     opened: list[Record] = []
     try:
         for tracker in trackers:
