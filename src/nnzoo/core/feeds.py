@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nnzoo.core.network import Network
 
 MOST_AHEAD = 16  # batches fetched at once
-BYTES_AHEAD = 2 << 20  # that they have together at most
+BYTES_AHEAD = 4 << 20  # that they have together at most
 
 
 class Stream(ABC):

@@ -105,12 +105,13 @@ class Image(Field):
     def standardise(self, pixels_BCHW: Tensor) -> Tensor:
         """uint8 or 0..1 pixels as new standardised floats."""
         unit = 255.0 if pixels_BCHW.dtype == torch.uint8 else 1.0
-        x_BCHW = pixels_BCHW.to(torch.float32)
-        if len(self.mean) == 1:  # shift + scale x in one pass
-            return torch.rsub(x_BCHW, -self.mean[0] / self.std[0], alpha=-1 / (unit * self.std[0]))
+        x_BCHW = pixels_BCHW.to(torch.float32, copy=True)
+        if len(self.mean) == 1:  # shift + scale x in one pass, in place
+            shift = x_BCHW.new_full((), -self.mean[0] / self.std[0])
+            return torch.add(shift, x_BCHW, alpha=1 / (unit * self.std[0]), out=x_BCHW)
         scale_C11 = torch.tensor([1 / (unit * s) for s in self.std], device=x_BCHW.device).view(-1, 1, 1)
         shift_C11 = torch.tensor([m / s for m, s in zip(self.mean, self.std)], device=x_BCHW.device).view(-1, 1, 1)
-        return (x_BCHW * scale_C11).sub_(shift_C11)
+        return x_BCHW.mul_(scale_C11).sub_(shift_C11)
 
     def restore(self, x_BCHW: Tensor) -> Tensor:
         """Standardised pictures back to 0..1 (not clipped)."""
