@@ -1,6 +1,6 @@
 """How a body's features become the outputs of a spec: one linear read-out an output field.
 
-B batch, D width, K classes, O numbers, C H W picture.
+B batch, D width, K classes, O numbers, C H W picture, T future steps of C series.
 """
 
 from __future__ import annotations
@@ -9,24 +9,34 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from nnzoo.core.fields import AnyField, Classes, Image, Values
+from nnzoo.core.fields import AnyField, Classes, Future, Image, Values
 
 
 class Heads(nn.Module):
-    """Features (B D) to outputs by name: logits (B K), standardised numbers (B O), or a standardised picture (B C H W)."""
+    """Features (B D) to outputs by name: logits (B K), standardised numbers (B O), a standardised picture (B C H W) or the next
+    steps of series (B T C)."""
 
     def __init__(self, width: int, outputs: Mapping[str, AnyField]):
         super().__init__()
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.linear = nn.ModuleDict()
         for name, field in outputs.items():
-            assert isinstance(field, (Classes, Values, Image)), f"no read-out for {field.type}"
-            self.shapes[name] = (field.channels, field.height, field.width) if isinstance(field, Image) else (field.size,)
+            assert isinstance(field, (Classes, Values, Image, Future)), f"no read-out for {field.type}"
+            self.shapes[name] = _shape(field)
             self.linear[_safe(name)] = nn.Linear(width, field.size)
 
     def forward(self, features_BD: Tensor) -> dict[str, Tensor]:
         """Outputs by field name."""
         return {name: self.linear[_safe(name)](features_BD).unflatten(1, shape) for name, shape in self.shapes.items()}
+
+
+def _shape(field: Classes | Values | Image | Future) -> tuple[int, ...]:
+    match field:
+        case Image():
+            return (field.channels, field.height, field.width)
+        case Future():
+            return (field.horizon, len(field.names))
+    return (field.size,)
 
 
 def _safe(name: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from nnzoo.core.fields import AnyField, Image, Rows, Sequences, Table
+from nnzoo.core.fields import AnyField, Course, Image, Rows, Sequences, Table
 
 
 def embedding_width(codes: int) -> int:
@@ -61,7 +61,7 @@ def image_as_rows(image_BCHW: Tensor) -> Tensor:
     return image_BCHW.permute(0, 2, 1, 3).flatten(2)
 
 
-def last_of(states_BTD: Tensor, sequence: Sequences) -> Tensor:
-    """The state at each sequence's own last symbol (B D), not at the padding."""
+def last_of(states_BTD: Tensor, sequence: Sequences | Course) -> Tensor:
+    """The state at each sequence's own last step (B D), not at the padding."""
     last_B = (sequence.lengths_B - 1).clamp(min=0)
     return states_BTD[torch.arange(len(last_B), device=last_B.device), last_B]

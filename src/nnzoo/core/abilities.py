@@ -38,6 +38,20 @@ class Steps(Protocol):
 
 
 @runtime_checkable
+class Translates(Protocol):
+    """Writes a sequence in answer to its inputs, symbol by symbol; the state holds what was read."""
+
+    def read_source(self, inputs: dict[str, Any]) -> Any:
+        """The state before the first symbol of the answer (a tuple of tensors, rows in dimension 0)."""
+
+    def step(self, state: Any, symbols_BT: Tensor) -> tuple[Tensor, Any]:
+        """Read T symbols of the answer; logits of the symbol after each (B T V), and the state after the last."""
+
+    def select(self, state: Any, rows: Tensor) -> Any:
+        """The state of chosen rows, in that order (beam search)."""
+
+
+@runtime_checkable
 class Encodes(Protocol):
     """Turns data into a shorter code and back."""
 

@@ -3,7 +3,8 @@
 A field is a frozen description that survives JSON. Its data are *stored* as a dict of tensors for all rows; `take` turns
 chosen rows into the *value* that a network sees. Fields own raggedness: a network reads lengths, it never guesses padding.
 
-Shapes: N rows stored, B rows taken, F numeric columns, K category columns, C H W image, T longest taken, E edges, O targets.
+Shapes: N rows stored, M steps stored, B rows taken, F numeric columns, K category columns, C H W image, T longest taken, C channels
+of a series, H horizon, E edges, O targets.
 """
 
 from __future__ import annotations
@@ -29,6 +30,13 @@ class Sequences(NamedTuple):
     """Value of `Tokens`: symbols (B T, long, padded with 0) and their lengths (B, long)."""
 
     tokens_BT: Tensor
+    lengths_B: Tensor
+
+
+class Course(NamedTuple):
+    """Value of a `Series`: standardised numbers over time (B T C, float, padded with 0) and each row's number of steps (B, long)."""
+
+    x_BTC: Tensor
     lengths_B: Tensor
 
 
@@ -149,6 +157,54 @@ class Tokens(Field):
         return Sequences(tokens_BT * inside_BT.to(values.device), lengths_B.to(values.device))
 
 
+class Series(Field):
+    """Numbers over time: windows of long series, or pieces of different length. Stored end to end in original units ("values",
+    M C), with where each row begins ("first", N) and how many steps it has ("length", N), so that windows overlap at no cost.
+
+    `even`: every row has `longest` steps. `binary`: every number is 0 or 1 (the notes of a piano roll), taken as it is.
+    """
+
+    type: Literal["series"] = "series"
+    names: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    longest: int
+    even: bool = True
+    binary: bool = False
+    key: ClassVar[str] = "first"
+
+    @property
+    def size(self) -> int:
+        """Channels: how many numbers a step has."""
+        return len(self.names)
+
+    @property
+    def ragged(self) -> bool:  # type: ignore[override]
+        """Whether rows are padded to the longest that is taken with them."""
+        return not self.even
+
+    def take(self, stored: Stored, indices: Tensor) -> Course:
+        where_BT, inside_BT, lengths_B = _places(stored, indices, self.longest if self.even else None)
+        x_BTC = stored["values"][where_BT].float()
+        if not self.binary:
+            x_BTC = (x_BTC - x_BTC.new_tensor(self.mean)) / x_BTC.new_tensor(self.std)
+        return Course(x_BTC if self.even else x_BTC * inside_BT[:, :, None], lengths_B)
+
+    def restore(self, x_BTC: Tensor) -> Tensor:
+        """Standardised numbers back in original units."""
+        return x_BTC if self.binary else x_BTC * x_BTC.new_tensor(self.std) + x_BTC.new_tensor(self.mean)
+
+
+def _places(stored: Stored, indices: Tensor, longest: int | None) -> tuple[Tensor, Tensor, Tensor]:
+    """Where the steps of some rows are stored (B T; 0 beyond a row's end), which are there (B T), and how many (B)."""
+    first_B, lengths_B = stored["first"].index_select(0, indices), stored["length"].index_select(0, indices)
+    if longest is None:
+        longest = max(1, int(lengths_B.max()) if len(indices) else 1)
+    positions_T = torch.arange(longest, device=first_B.device)
+    inside_BT = positions_T < lengths_B[:, None]
+    return torch.where(inside_BT, first_B[:, None] + positions_T, 0), inside_BT, lengths_B
+
+
 class Graph(Field):
     """Nodes of one graph; a row is a node. The whole graph is always seen, `nodes_B` says which rows are asked about."""
 
@@ -197,7 +253,52 @@ class Values(Field):
         return y_BO * y_BO.new_tensor(self.std) + y_BO.new_tensor(self.mean)
 
 
-AnyField = Annotated[Table | Image | Tokens | Graph | Classes | Values, Option(discriminator="type")]
+class Tags(Field):
+    """One of several labels at every step of the input. Stored end to end as "values" (M), "first" and "length" (N), like the steps
+    of a `Series`; taken as codes (B T, long), -1 beyond a row's end and where the label is missing."""
+
+    type: Literal["tags"] = "tags"
+    labels: tuple[str, ...]
+    key: ClassVar[str] = "first"
+    ragged: ClassVar[bool] = True
+
+    @property
+    def size(self) -> int:
+        """How many labels."""
+        return len(self.labels)
+
+    def take(self, stored: Stored, indices: Tensor) -> Tensor:
+        where_BT, inside_BT, _ = _places(stored, indices, None)
+        return torch.where(inside_BT, stored["values"][where_BT].long(), -1)
+
+
+class Future(Field):
+    """The next steps of one or several series. Stored in original units ("values", M C) with where each row's future begins
+    ("first", N); taken standardised (B H C)."""
+
+    type: Literal["future"] = "future"
+    names: tuple[str, ...]
+    horizon: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    key: ClassVar[str] = "first"
+
+    @property
+    def size(self) -> int:
+        """How many numbers are predicted: steps times series."""
+        return self.horizon * len(self.names)
+
+    def take(self, stored: Stored, indices: Tensor) -> Tensor:
+        first_B = stored["first"].index_select(0, indices)
+        y_BHC = stored["values"][first_B[:, None] + torch.arange(self.horizon, device=first_B.device)].float()
+        return (y_BHC - y_BHC.new_tensor(self.mean)) / y_BHC.new_tensor(self.std)
+
+    def restore(self, y_BHC: Tensor) -> Tensor:
+        """Standardised numbers back in original units."""
+        return y_BHC * y_BHC.new_tensor(self.std) + y_BHC.new_tensor(self.mean)
+
+
+AnyField = Annotated[Table | Image | Tokens | Series | Graph | Classes | Values | Tags | Future, Option(discriminator="type")]
 
 
 class Spec(BaseModel):
