@@ -34,7 +34,7 @@ class Sequences(NamedTuple):
 
 
 class Course(NamedTuple):
-    """Value of a `Series`: standardised numbers over time (B T C, float, padded with 0) and each row's number of steps (B, long)."""
+    """Value of a `Series`: standardised numbers over time (B T C, float, padded with 0) and their lengths (B, long)."""
 
     x_BTC: Tensor
     lengths_B: Tensor
