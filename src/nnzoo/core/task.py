@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nnzoo.core.dataset import Batch, Dataset
 from nnzoo.core.errors import DataError
-from nnzoo.core.fields import Spec
+from nnzoo.core.fields import Spec, Tags
 from nnzoo.core.learning import Loss
 
 if TYPE_CHECKING:
@@ -84,14 +84,34 @@ class Task(ABC):
 
 @torch.no_grad()
 def outputs_of(network: Any, dataset: Dataset, size: int = 256) -> dict[str, Tensor]:
-    """A network's outputs for all rows of a part, on the host, in float32. The network is in eval mode meanwhile."""
+    """A network's outputs for all rows of a part, on the host, in float32. The network is in eval mode meanwhile.
+
+    Labels at every step come as long as the longest row, NaN beyond a row's own end.
+    """
     was_training = getattr(network, "training", False)
     if was_training:
         network.eval()
     gathered: dict[str, list[Tensor]] = {}
     for batch in dataset.batches(size):
         for name, value in network(batch.inputs).items():
+            if isinstance(dataset.spec.outputs.get(name), Tags):
+                value = _ended(value, batch)
             gathered.setdefault(name, []).append(value.float().cpu())
     if was_training:
         network.train()
-    return {name: torch.cat(values) for name, values in gathered.items()}
+    return {name: _joined(values) for name, values in gathered.items()}
+
+
+def _ended(logits_BTK: Tensor, batch: Batch) -> Tensor:
+    """Answers at every step, NaN beyond the end of a row's input."""
+    (value,) = batch.inputs.values()
+    inside_BT = torch.arange(logits_BTK.shape[1], device=logits_BTK.device) < value.lengths_B[:, None]
+    return logits_BTK.masked_fill(~inside_BT[:, :, None], torch.nan)
+
+
+def _joined(values: list[Tensor]) -> Tensor:
+    """Batches end to end; those with fewer steps are filled with NaN."""
+    if values[0].ndim < 3 or len({value.shape[1:] for value in values}) == 1:
+        return torch.cat(values)
+    rows = [row for value in values for row in value]
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=torch.nan)
