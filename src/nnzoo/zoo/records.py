@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -103,9 +104,12 @@ class TensorBoard(Record):
         from torch.utils.tensorboard import SummaryWriter
 
         self.folder, self.resume = folder, resume
+        files = [path.name for path in folder.glob("events.out.tfevents.*")]
         if not resume:
-            for old in folder.glob("events.out.tfevents.*"):  # of an attempt that came to nothing
-                old.unlink()
+            for old in files:  # of an attempt that came to nothing
+                (folder / old).unlink()
+        elif any(int(time.time()) == int(name.split(".")[3]) for name in files):
+            time.sleep(1)  # files are read in the order of their names, which begin with the second
         with _writing("TensorBoard", OSError):
             self.writer = SummaryWriter(str(folder))
 
