@@ -19,8 +19,10 @@ _WHERE = {
     "Raw": "raw",
     "RawGraph": "raw",
     "RawImages": "raw",
+    "RawSequences": "raw",
     "RawTable": "raw",
     "RawTexts": "raw",
+    "sequences_from_arrays": "sequences",
 }
 
 __all__ = list(_WHERE)

@@ -9,6 +9,7 @@ import numpy as np
 
 from nnzoo.core.errors import DataError
 from nnzoo.data import known_files, made
+from nnzoo.data import made_sequences
 from nnzoo.data.graphs import karate
 from nnzoo.data.raw import Raw, RawImages, RawTable
 
@@ -18,7 +19,8 @@ UCI_SPLITS = "uci/"
 def read_known(name: str) -> Raw | None:
     """The data set of that name, or None if no set is called so. Raises DataError where its files are not on this machine.
 
-    `uci/concrete` is a whole set, `uci/concrete:3` the same with its published split 3 (of 0 to 19).
+    `uci/concrete` is a whole set, `uci/concrete:3` the same with its published split 3 (of 0 to 19); `adding:200` is the adding
+    problem over 200 steps.
     """
     if name in _SETS:
         return _SETS[name][1]()
@@ -27,6 +29,10 @@ def read_known(name: str) -> Raw | None:
         if not split.isdecimal():
             raise DataError(f"'{name}': a published split is a number, as in {set_name}:0")
         return known_files.uci(set_name.removeprefix(UCI_SPLITS), int(split))
+    if set_name in _OF_LENGTH:
+        if not split.isdecimal():
+            raise DataError(f"'{name}': a length is a number of steps, as in {set_name}:100")
+        return _OF_LENGTH[set_name](int(split))
     return None
 
 
@@ -57,6 +63,7 @@ def _sklearn_table(loader: str, target: str) -> Callable[[], RawTable]:
     return load
 
 
+_OF_LENGTH: dict[str, Callable[[int], Raw]] = {"adding": made_sequences.adding, "copy-memory": made_sequences.copy_memory}
 _SETS: dict[str, tuple[str, Callable[[], Raw]]] = {
     "digits": ("1,797 handwritten digits, 8 x 8 grey pictures (scikit-learn)", digits),
     "iris": ("150 flowers, 4 measures, 3 species (scikit-learn)", _sklearn_table("iris", "species")),
@@ -70,6 +77,10 @@ _SETS: dict[str, tuple[str, Callable[[], Raw]]] = {
     "planted-polynomial": ("5 numbers and a quadratic of some of them, coefficients known (made)", made.planted_polynomial),
     "names-like": ("3,000 made-up names of different length (made)", made.names_like),
     "python-docs": ("the reference text that Python carries, one long text", made.python_docs),
+    "adding": ("sum of two marked numbers among 50; :T takes T steps (made)", made_sequences.adding),
+    "copy-memory": ("ten symbols to be recalled after 20 steps; :T takes T steps (made)", made_sequences.copy_memory),
+    "jsb-chorales": ("382 chorales of Bach as piano rolls, official parts", lambda: known_files.rolls("jsb-chorales")),
+    "nottingham": ("1,037 folk tunes with chords as piano rolls, official parts", lambda: known_files.rolls("nottingham")),
     "karate": ("Zachary's karate club: 34 members, 78 friendships, 2 factions", karate),
     "fashion-mnist": (
         "70,000 pieces of clothing, 28 x 28 grey pictures, 10 classes, official test part",

@@ -17,7 +17,8 @@ from nnzoo.data.fetch import SOURCES
 from nnzoo.data.graphs import read_cora
 from nnzoo.data.idx import idx_files, read_idx
 from nnzoo.data.places import find_file, find_folder
-from nnzoo.data.raw import RawGraph, RawImages, RawTable, RawTexts
+from nnzoo.data.raw import RawGraph, RawImages, RawSequences, RawTable, RawTexts
+from nnzoo.data.rolls import read_rolls
 from nnzoo.data.texts import read_lines, read_text
 
 _CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
@@ -38,6 +39,7 @@ _UCI_COLUMNS = {
     "kin8nm": "theta1 theta2 theta3 theta4 theta5 theta6 theta7 theta8 distance",
     "wine-quality-red": _WINE,
 }
+_ROLLS = {"jsb-chorales": "JSB_Chorales.json", "nottingham": "Nottingham.json"}
 _MOST = 64 << 20
 
 
@@ -126,6 +128,14 @@ def uci(name: str, split: int | None = None) -> RawTable:
             for piece in ("train", "test"):
                 part[numbers(f"index_{piece}_{split}.txt").astype(int)] = piece
     return RawTable(f"uci/{name}" + ("" if split is None else f":{split}"), frame, (columns[-1],), part=part)
+
+
+def rolls(name: str) -> RawSequences:
+    """A set of piano rolls of Boulanger-Lewandowski et al. 2012 (a step of the chorales is a quarter note) with its
+    division: 229, 76 and 77 chorales, 694, 173 and 170 tunes."""
+    raw = read_rolls(_file(_folder(name, "music/pianoroll", _ROLLS[name]), _ROLLS[name]))
+    raw.name = name
+    return raw
 
 
 def _file(folder: Path, name: str) -> Path:

@@ -25,7 +25,7 @@ from nnzoo.data import splits
 from nnzoo.data.columns import days_of, kind_of, numbers_of, texts_of
 from nnzoo.data.places import physical_memory
 from nnzoo.data.preprocessing import Opened, Preprocessing
-from nnzoo.data.raw import Raw, RawGraph, RawImages, RawTable, RawTexts
+from nnzoo.data.raw import Raw, RawGraph, RawImages, RawSequences, RawTable, RawTexts
 from nnzoo.data.reading import read, read_known
 from nnzoo.data.table_preprocessing import TablePreprocessing, output_kind
 from nnzoo.data.tables import known_column
@@ -37,9 +37,10 @@ _SORTS: tuple[tuple[type[Raw], str, str], ...] = (
     (RawImages, "images", "ImagePreprocessing"),
     (RawTexts, "texts", "TextPreprocessing"),
     (RawGraph, "graph", "GraphPreprocessing"),
+    (RawSequences, "sequences", "SequencePreprocessing"),
 )
 T = TypeVar("T")
-_MODULES = {"table": "table", "images": "image", "texts": "text", "graph": "graph"}
+_MODULES = {"table": "table", "images": "image", "texts": "text", "graph": "graph", "sequences": "sequence"}
 
 
 def _naming_the_data(function: Callable[..., T]) -> Callable[..., T]:
@@ -100,6 +101,12 @@ def infer_task(raw: Raw, targets: Sequence[str] = ()) -> str:
         return "image-classification" if labelled else "unconditional-image-generation"
     if isinstance(raw, RawTexts):
         return "text-classification" if labelled else "text-generation"
+    if isinstance(raw, RawSequences):
+        if raw.values is not None:
+            return "sequence-regression"
+        if not labelled and raw.tags is None and not raw.binary:
+            raise DataError("these sequences have nothing to predict; give numbers, labels or labels at every step beside them")
+        return "sequence-classification" if labelled else "sequence-tagging" if raw.tags is not None else "polyphonic-music"
     return "node-classification"
 
 

@@ -87,3 +87,43 @@ class RawGraph(Raw):
 
     def __len__(self) -> int:
         return len(self.x)
+
+
+@dataclass
+class RawSequences(Raw):
+    """Numbers over time in pieces of any length: float arrays (T C) with channels called `names`. With them `values` to predict (N O,
+    NaN where missing), `labels` (N, strings), or `tags`, a label at every step (N arrays of T strings), all under their names.
+
+    `binary`: every number is 0 or 1, as in a piano roll, whose channels are called by the numbers of MIDI's notes.
+    """
+
+    steps: list[np.ndarray]
+    names: tuple[str, ...]
+    binary: bool = False
+    values: np.ndarray | None = None
+    value_names: tuple[str, ...] = ()
+    labels: np.ndarray | None = None
+    tags: list[np.ndarray] | None = None
+    label_name: str = "label"
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def to_json(self) -> list[list[list[Any]]]:
+        """Pieces as lists of steps: of a binary one the names of the channels that are 1 (numbers as numbers), else all numbers."""
+        if not self.binary:
+            return [piece.tolist() for piece in self.steps]
+        called = [int(name) if name.isdecimal() else name for name in self.names]
+        return [[[called[c] for c in np.flatnonzero(step)] for step in piece] for piece in self.steps]
+
+
+class SeriesFaults(NamedTuple):
+    """What was found and mended while a table was read as series: rows that repeat a date (`copies`, left out), dates that the
+    calendar lacks (`absent`) and how many of them were put in, dates between those of the calendar (`uneven`), missing numbers by
+    column (filled)."""
+
+    copies: int = 0
+    absent: int = 0
+    put_in: int = 0
+    uneven: int = 0
+    missing: dict[str, int] = {}  # never written to

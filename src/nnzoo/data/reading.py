@@ -14,6 +14,7 @@ import pandas as pd
 from nnzoo.core.errors import DataError
 from nnzoo.data.archives import need_file
 from nnzoo.data.raw import Raw
+from nnzoo.data.sequences import is_sequences, sequences_from_arrays
 from nnzoo.data.tables import SUFFIXES as TABLES
 from nnzoo.data.tables import array_frame, as_array, read_table, suffix_of, table_of
 
@@ -25,7 +26,7 @@ def read(source: Any) -> Raw:
 
     A known set's name; .csv .tsv .parquet .jsonl .json (.gz too): a table; .txt: a text; a folder, .zip, .npz, .npy, IDX: pictures
     (a folder of texts: texts; an .npz with edges: a graph); a frame or records: a table; (X, y) or X: 2-D X a table with columns
-    x0, x1, ..., 3-D and 4-D X pictures, a list of strings texts; what is open already passes through.
+    x0, x1, ..., 3-D and 4-D X pictures, a list of strings texts, a list of 2-D arrays sequences; what is open already passes through.
     """
     if isinstance(source, Raw):
         return source
@@ -65,6 +66,11 @@ def _read_path(path: Path) -> Raw:
     if os.path.isdir(path):
         return _read_folder(path)
     need_file(path, list(known.known_names()))
+    if suffix == ".json":
+        from nnzoo.data.rolls import is_rolls, read_rolls
+
+        if is_rolls(path):
+            return read_rolls(path)
     if suffix in TABLES:
         return read_table(path)
     if suffix in TEXTS:
@@ -118,6 +124,8 @@ def _read_pair(x: Any, y: Any) -> Raw:
         from nnzoo.data.texts import texts_from_list
 
         return texts_from_list(list(x), None if y is None else [str(label) for label in as_array(y).tolist()])
+    if is_sequences(x):
+        return sequences_from_arrays(x, y)
     if isinstance(x, pd.DataFrame):
         frame, name = x.reset_index(drop=True), "frame"
     else:

@@ -15,7 +15,7 @@ from nnzoo.core.network import Can
 from nnzoo.data.columns import ISO, kind_of, numbers_of, texts_of
 from nnzoo.data.doctor import examine
 from nnzoo.data.prepare import Prepared, prepare, sort_of
-from nnzoo.data.raw import RawGraph, RawImages, RawTable, RawTexts
+from nnzoo.data.raw import RawGraph, RawImages, RawSequences, RawTable, RawTexts
 from nnzoo.data.table_preprocessing import TablePreprocessing
 
 TOP = 10
@@ -85,11 +85,26 @@ def _fields(ready: Prepared) -> list[dict[str, Any]]:
     elif isinstance(raw, RawGraph):
         edges, features = int(raw.edges.shape[1]), int(raw.x.shape[1])
         fields.append({"name": "graph", "kind": "graph", "role": "input", "nodes": len(raw), "edges": edges, "features": features})
+    elif isinstance(raw, RawSequences):
+        fields.append(_sequence(raw))
+        for o, name in enumerate(raw.value_names):
+            numbers = pd.Series(raw.values[:, o])  # type: ignore[index]
+            fields.append({"name": name, "kind": "number", "role": "target", **_numbers(numbers)})
+        if raw.tags is not None:
+            tags = pd.Series(np.concatenate(raw.tags), dtype=object)
+            fields.append({"name": raw.label_name, "kind": "label at every step", "role": "target", **_texts(tags)})
     labels = getattr(raw, "labels", None)
     if labels is not None:
         cells = pd.Series(labels, dtype=object, name=raw.label_name)  # type: ignore[attr-defined]
         fields.append({"name": raw.label_name, "kind": "label", "role": "target", **_texts(cells)})  # type: ignore[attr-defined]
     return fields
+
+
+def _sequence(raw: RawSequences) -> dict[str, Any]:
+    lengths = [len(piece) for piece in raw.steps]
+    kind = "piano roll" if raw.binary and not (raw.tags or raw.value_names) else "sequence"
+    about = {"channels": len(raw.names), "steps": sum(lengths), "range": [min(lengths), max(lengths)]}
+    return {"name": "sequence", "kind": kind, "role": "input", **about}
 
 
 def _column(cells: pd.Series, learned: TablePreprocessing, train: np.ndarray) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class Classification(Task):
         weight = row_weights(dataset)[known.numpy()]
         return Evaluation(
             self.metric,
-            _scores(truth, probability, weight),
+            classification_scores(truth, probability, weight),
             rows=(probability.argmax(1) == truth) * weight / weight.mean(),
             predictions=probability,
             truth=truth,
@@ -83,7 +83,7 @@ class Classification(Task):
         return {name: [field.labels[i] for i in best.indices.tolist()], "probability": best.values.tolist()}
 
 
-def _scores(truth: np.ndarray, probability: np.ndarray, w: np.ndarray) -> dict[str, float]:
+def classification_scores(truth: np.ndarray, probability: np.ndarray, w: np.ndarray) -> dict[str, float]:
     """Scores from true codes (N), probabilities (N K) and weights (N); balanced accuracy is over the labels that occur, F1 over
     those that occur or were answered."""
     answer = probability.argmax(1)
