@@ -11,7 +11,7 @@ from nnzoo.core.events import Progress, StageStarted
 from nnzoo.core.learning import Solve, Stage
 from nnzoo.training import plan as planning
 from nnzoo.training.journal import read_journal
-from nnzoo.training.plan import look_every, planned_steps
+from nnzoo.training.plan import Plan, look_every, plan_for, that_fits
 from nnzoo.training.settings import Budget, Settings
 from nnzoo.training.steps import Stepper
 
@@ -90,8 +90,15 @@ class Clockwork:
         return self.now
 
 
-@pytest.mark.parametrize("look_seconds", [0.0, 0.3])
-def test_a_budget_in_seconds_becomes_steps_that_last_as_long_looks_included(tmp_path, monkeypatch, look_seconds):
+def test_dear_looks_take_a_fifth_of_the_time_and_are_two_at_least():
+    assert that_fits(30, 0.02, 1.0, 400) == Plan(1200, 200)  # six looks; with twenty, 500 steps
+    assert that_fits(30, 0.02, 4.0, 400) == Plan(1100, 550)
+    assert that_fits(30, 0.02, 0.0, 400) == Plan(1500, 75)
+    assert that_fits(1, 0.02, 4.0, 400) == Plan(1, 1)  # there is no time for any
+
+
+@pytest.mark.parametrize(("look_seconds", "looks"), [(0.0, 20), (0.08, 18), (0.3, 4)])
+def test_a_budget_in_seconds_becomes_steps_that_last_as_long_looks_included(tmp_path, monkeypatch, look_seconds, looks):
     clock, inner = Clockwork(), Stepper.step
 
     def step(self, batches, now):
@@ -111,34 +118,34 @@ def test_a_budget_in_seconds_becomes_steps_that_last_as_long_looks_included(tmp_
     heard = Heard(StageStarted)
     outcome = run(new(Smooth, plan), tmp_path, Settings(device="cpu", budget="8s"), listen=[heard])
     assert 7.5 <= clock.now <= 8.5
-    assert len(outcome.history) >= 20
+    assert len(outcome.history) >= looks
     (line,) = [line for line in read_journal(tmp_path) if line["event"] == "planned"]
     assert line == {"event": "planned", "stage": "learn", "steps": outcome.steps, "budget": "8s"}
     assert heard.events[0].steps == outcome.steps
 
 
 def test_measuring_leaves_no_trace(monkeypatch):
-    monkeypatch.setattr(planning, "_steps_in", lambda *given: _forget_time(given))
+    monkeypatch.setattr(planning, "_in_time", lambda *given: _forget_time(given))
     for kind in (Smooth, Players, Chains, Reader, Staged):
         steps, timed = planned(kind, "0.01s")
         assert set(steps) == {9}
         with monkeypatch.context() as patch:
-            patch.setattr(planning, "_steps_in", lambda *given: 9)
+            patch.setattr(planning, "_in_time", lambda *given: Plan(9, 1))
             _, plain = planned(kind, "0.01s")
         assert differing(weights(timed.network), weights(plain.network)) == [], kind.__name__
 
 
-MEASURE = planning._steps_in
+MEASURE = planning._in_time
 
 
 def _forget_time(given):
     network = given[1]
     before, found, modes = weights(network), dict(network.found), [p.requires_grad for p in network.parameters()]
-    assert MEASURE(*given) >= 1
+    assert MEASURE(*given).steps >= 1
     assert differing(before, weights(network)) == [] and network.found == found
     assert len(modes) == len(list(network.parameters()))
     assert all(p.grad is None for p in network.parameters())
-    return 9
+    return Plan(9, 1)
 
 
 def test_measuring_that_is_interrupted_leaves_no_trace_and_makes_no_plan():
@@ -156,7 +163,7 @@ def test_measuring_that_is_interrupted_leaves_no_trace_and_makes_no_plan():
 
     began = time.perf_counter()
     given = (network, stage, 0, (stage,), Settings(device="cpu", budget="10h"), stream, None, AfterThree())
-    assert planned_steps(*given) is None
+    assert plan_for(*given) is None
     assert time.perf_counter() - began < 1 and differing(before, weights(network)) == []
 
 
@@ -171,12 +178,12 @@ class Cut(Exception):
 
 
 def test_a_resumed_run_keeps_the_plan_however_fast_the_machine_is_now(tmp_path, monkeypatch):
-    monkeypatch.setattr(planning, "_steps_in", lambda *given: 21)
+    monkeypatch.setattr(planning, "_in_time", lambda *given: Plan(21, 1))
     settings = Settings(device="cpu", budget="60s", checkpoint_seconds=0, patience=0)
     whole = run(new(Smooth), settings=settings)
     with pytest.raises(Cut):
         run(new(Smooth), tmp_path, settings, listen=[_cut_at(10)])
-    monkeypatch.setattr(planning, "_steps_in", lambda *given: 400)
+    monkeypatch.setattr(planning, "_in_time", lambda *given: Plan(400, 1))
     resumed = run(new(Smooth), tmp_path, settings, resume=True)
     assert resumed.steps == whole.steps == 21
     assert differing(weights(whole.network), weights(resumed.network)) == []

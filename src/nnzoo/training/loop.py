@@ -27,7 +27,7 @@ from nnzoo.core.seeds import seed_default
 from nnzoo.training.durable import lock
 from nnzoo.training.handover import is_divided
 from nnzoo.training.names import prepare_modes
-from nnzoo.training.plan import look_every, planned_steps, validation_loss
+from nnzoo.training.plan import plan_for, validation_loss
 from nnzoo.training.processes import Processes
 from nnzoo.training.settings import Settings
 from nnzoo.training.signals import Stop, listening
@@ -128,9 +128,10 @@ class _Run(Standing):
         if stage.validate is not None and self.parts.valid is not None and len(self.parts.valid):
             validation = feed.validation().open(self.parts.valid, self.network, settings.seed, place.stage)
         if place.steps is None:
-            place.steps = planned_steps(self.network, stage, place.stage, stages, settings, stream, validation, self.told, sharing)
-            if place.steps is None:
+            plan = plan_for(self.network, stage, place.stage, stages, settings, stream, validation, self.told, sharing)
+            if plan is None:
                 self._interrupt(stage)
+            place.steps, place.every = plan
             self.journal.write("planned", stage=stage.name, steps=place.steps, budget=settings.budget)
         self.stepper = stepper = Stepper(self.network, stage, place.stage, settings, place.steps, sharing)
         self.memory = self._first_memory(stream.rows)
@@ -138,7 +139,6 @@ class _Run(Standing):
             self._put_back(stepper)
         else:
             self._save()
-        every = look_every(max(1, stream.length // settings.accumulate), place.steps)
         patience = stage.patience if settings.patience is None else settings.patience
         clock = Clock(place.stage, steps=place.steps, memory=self.memory)
         flags = stepper.guard.reads_every
@@ -166,7 +166,7 @@ class _Run(Standing):
             if self.stop:
                 self._interrupt(stage)
             over = place.step >= place.steps
-            if ((place.step and place.step % every == 0) or over) and place.validated != place.step:
+            if ((place.step and place.step % place.every == 0) or over) and place.validated != place.step:
                 self._look(stage, stepper, validation)
                 if self.stop:
                     self._interrupt(stage)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from typing import NamedTuple
 
 import torch
 
@@ -18,15 +19,23 @@ from nnzoo.training.state import copy_of, put
 from nnzoo.training.steps import Stepper
 
 LOOKS = (20, 100)  # a stage looks at the validation part at least and at most so often, else once an epoch
+LOOKING = 0.2  # of a time budget is spent on looks at most, where that allows two
+
+
+class Plan(NamedTuple):
+    """The length of a stage in steps, and the steps between looks at the validation part."""
+
+    steps: int
+    every: int
 
 
 def look_every(epoch_steps: int, steps: int) -> int:
-    """Steps between looks at the validation part."""
+    """Steps between looks at the validation part, where looks cost little."""
     few, many = LOOKS
     return max(1, min(max(epoch_steps, steps // many), max(1, steps // few)))
 
 
-def planned_steps(
+def plan_for(
     network: Network,
     stage: Stage,
     number: int,
@@ -36,23 +45,28 @@ def planned_steps(
     validation: Stream | None,
     stop: object = False,
     processes: Processes | None = None,
-) -> int | None:
-    """The length of a stage in steps. A time budget is measured on the spot with steps that are undone (by the first of several
+) -> Plan | None:
+    """The length of a stage. A time budget is measured on the spot with steps that are undone (by the first of several
     processes, for all); None if `stop` became true on the way."""
     epoch_steps = max(1, stream.length // settings.accumulate)
     if settings.budget is None:
-        return stage.epochs * epoch_steps
+        return _plain(stage.epochs * epoch_steps, epoch_steps)
     budget = Budget.parse(settings.budget)
     gradual = [s for s in stages if any(getattr(m, "sees", "batch") == "batch" for m in s.moves)]
     amount = budget.amount * stage.share / sum(s.share for s in gradual)
     if budget.unit == "epochs":
-        return max(1, round(amount * epoch_steps))
+        return _plain(amount * epoch_steps, epoch_steps)
     if budget.unit == "steps":
-        return max(1, round(amount))
-    return _steps_in(amount, network, stage, number, settings, stream, validation, epoch_steps, stop, processes)
+        return _plain(amount, epoch_steps)
+    return _in_time(amount, network, stage, number, settings, stream, validation, epoch_steps, stop, processes)
 
 
-def _steps_in(
+def _plain(amount: float, epoch_steps: int) -> Plan:
+    steps = max(1, round(amount))
+    return Plan(steps, look_every(epoch_steps, steps))
+
+
+def _in_time(
     seconds: float,
     network: Network,
     stage: Stage,
@@ -63,7 +77,7 @@ def _steps_in(
     epoch_steps: int,
     stop: object,
     processes: Processes | None,
-) -> int | None:
+) -> Plan | None:
     """Steps that fit into `seconds`, looks at the validation part included."""
     began = time.perf_counter()
     before = copy_of(network)
@@ -89,26 +103,37 @@ def _steps_in(
     put(network, before)
     if stopped:
         return None
-    steps: int | None = None
+    plan: Plan | None = None
     if processes is None or processes.first:
         look_seconds: float | None = 0.0
         if validation is not None and stage.validate is not None:
+            network.eval()
+            with torch.no_grad():
+                stage.validate(validation.at(0), Clock(number, memory=network.memory(validation.rows), training=False))  # warms up
             start = time.perf_counter()
             looked = validation_loss(network, stage, validation, settings, number, 0, stop)
             look_seconds = None if looked is None else time.perf_counter() - start
         if look_seconds is not None:
             left = max(0.0, seconds - (time.perf_counter() - began))
-            steps = _that_fit(left, statistics.median(times[1:]), look_seconds, epoch_steps)
-    return steps if processes is None else processes.share_json(steps)
+            plan = that_fits(left, statistics.median(times[1:]), look_seconds, epoch_steps)
+    if processes is not None:
+        shared = processes.share_json(plan)
+        plan = None if shared is None else Plan(*shared)
+    return plan
 
 
-def _that_fit(seconds: float, step_seconds: float, look_seconds: float, epoch_steps: int) -> int:
-    """Steps that fit into `seconds`: looks take time from them, and the number of looks depends on the steps."""
-    few, many = 1, max(2, int(seconds / step_seconds) + 1)
-    while many - few > 1:
-        steps = (few + many) // 2
-        looks = -(-steps // look_every(epoch_steps, steps))
-        few, many = (steps, many) if steps * step_seconds + looks * look_seconds <= seconds else (few, steps)
+def that_fits(seconds: float, step_seconds: float, look_seconds: float, epoch_steps: int) -> Plan:
+    """The longest plan that fits into `seconds`. Looks take time from steps; where they are dear, there are fewer."""
+    most = max(2, int(LOOKING * seconds / max(look_seconds, 1e-9)))  # looks
+    few, many = Plan(1, 1), max(2, int(seconds / step_seconds) + 1)
+    while many - few.steps > 1:
+        steps = (few.steps + many) // 2
+        every = max(look_every(epoch_steps, steps), -(-steps // most))
+        looks = -(-steps // every)
+        if steps * step_seconds + looks * look_seconds <= seconds:
+            few = Plan(steps, every)
+        else:
+            many = steps
     return few
 
 

@@ -15,15 +15,16 @@ from nnzoo.core.network import Network
 class Place:
     """Position and counters of a run.
 
-    `drawn` counts batches drawn in this stage, `steps` is its planned length (None: not planned yet), `validated` the step of
-    the last look at the validation part, `since` how many looks have passed without a better one; `yields` counts the safe
-    points of a rule over the whole data set.
+    `drawn` counts batches drawn in this stage, `steps` is its planned length (None: not planned yet), `every` how many lie
+    between looks at the validation part, `validated` the step of the last look, `since` how many looks have passed without a
+    better one; `yields` counts the safe points of a rule over the whole data set.
     """
 
     stage: int = 0
     step: int = 0
     drawn: int = 0
     steps: int | None = None
+    every: int = 1
     validated: int = -1
     best: float | None = None
     since: int = 0
