@@ -9,6 +9,7 @@ of a series, H horizon, E edges, O targets.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import torch
@@ -17,6 +18,7 @@ from pydantic import Field as Option
 from torch import Tensor
 
 Stored = dict[str, Tensor]
+UNKNOWN_SYMBOL = "\ufffd"
 
 
 class Rows(NamedTuple):
@@ -130,7 +132,8 @@ class Tokens(Field):
     """Sequences of symbols of different length. Stored end to end with offsets (N + 1), so nothing is padded at rest.
 
     `lines`: each row is a whole of its own (a name, a review) and is framed by `start` and `end`; otherwise the rows are
-    parts of long texts that are read through windows with carried state.
+    parts of long texts that are read through windows with carried state. `symbols` are the pieces of text that the codes stand for
+    ("" for padding, start and end), where whoever scores or answers needs text: pieces in a row, put together, are the text.
     """
 
     type: Literal["tokens"] = "tokens"
@@ -139,11 +142,22 @@ class Tokens(Field):
     lines: bool = True
     start: int = 1
     end: int = 2
+    symbols: tuple[str, ...] = ()
     key: ClassVar[str] = "offsets"
     ragged: ClassVar[bool] = True
 
     def rows(self, stored: Stored) -> int:
         return len(stored["offsets"]) - 1
+
+    @property
+    def unwritten(self) -> list[int]:
+        """Codes that are read and never written in an answer: padding, start, and what stands for anything unknown."""
+        return sorted({0, self.start, *(code for code, symbol in enumerate(self.symbols) if symbol == UNKNOWN_SYMBOL)})
+
+    def text(self, codes: Sequence[int]) -> str:
+        """The text of some codes, up to the first end."""
+        codes = codes[: codes.index(self.end)] if self.end in codes else codes
+        return "".join(self.symbols[code] for code in codes).strip()
 
     def take(self, stored: Stored, indices: Tensor) -> Sequences:
         # offsets stay on the host: the longest length of a batch must be known without waiting for the device

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -50,6 +51,16 @@ class Task(ABC):
     def higher_is_better(self) -> bool:
         """Whether a larger value of the metric is better."""
         return self.higher[self.metric]
+
+    def judged_by(self, metric: str) -> Task:
+        """This task with another of its scores as the metric."""
+        other = copy(self)
+        other.metric = metric  # type: ignore[misc]
+        return other
+
+    def suited(self, spec: Spec) -> Task:
+        """This task as it is judged on such data, where the usual score depends on them."""
+        return self
 
     @abstractmethod
     def fits(self, spec: Spec) -> No | None:

@@ -20,6 +20,7 @@ _WHERE = {
     "RawGraph": "raw",
     "RawImages": "raw",
     "RawSequences": "raw",
+    "RawPairs": "raw",
     "RawTable": "raw",
     "RawTexts": "raw",
     "sequences_from_arrays": "sequences",

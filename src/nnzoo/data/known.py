@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from nnzoo.core.errors import DataError
-from nnzoo.data import known_files, made
-from nnzoo.data import made_sequences
+from nnzoo.data import known_files, made, made_pairs, made_sequences
 from nnzoo.data.graphs import karate
 from nnzoo.data.raw import Raw, RawImages, RawTable
 
@@ -76,6 +75,11 @@ _SETS: dict[str, tuple[str, Callable[[], Raw]]] = {
     "two-moons-classes": ("two half circles to be told apart (made)", made.two_moons_classes),
     "planted-polynomial": ("5 numbers and a quadratic of some of them, coefficients known (made)", made.planted_polynomial),
     "names-like": ("3,000 made-up names of different length (made)", made.names_like),
+    "dates": ("10,000 dates as people write them, and the same in ISO form; pairs of texts (made)", made_pairs.dates),
+    "multi30k-de-en": (
+        "30,000 German and English captions of pictures, sentence by sentence, official parts",
+        known_files.multi30k,
+    ),
     "python-docs": ("the reference text that Python carries, one long text", made.python_docs),
     "adding": ("sum of two marked numbers among 50; :T takes T steps (made)", made_sequences.adding),
     "copy-memory": ("ten symbols to be recalled after 20 steps; :T takes T steps (made)", made_sequences.copy_memory),

@@ -6,6 +6,7 @@ Official divisions are kept; what they leave undivided stays so.
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from nnzoo.data.archives import open_zip, read_entry
 from nnzoo.data.fetch import SOURCES
 from nnzoo.data.graphs import read_cora
 from nnzoo.data.idx import idx_files, read_idx
+from nnzoo.data.pairs import read_parallel
 from nnzoo.data.places import find_file, find_folder
-from nnzoo.data.raw import RawGraph, RawImages, RawSequences, RawTable, RawTexts
+from nnzoo.data.raw import RawGraph, RawImages, RawPairs, RawSequences, RawTable, RawTexts
 from nnzoo.data.rolls import read_rolls
 from nnzoo.data.texts import read_lines, read_text
 
@@ -80,6 +82,14 @@ def tinyshakespeare() -> RawTexts:
     text = read_text(_file(_folder("tinyshakespeare", "tinyshakespeare", "input.txt"), "input.txt"))
     end = int(len(text) * 0.9)
     return RawTexts("tinyshakespeare", [text[:end], text[end:]], lines=False, part=np.array(["train", "valid"], dtype=object))
+
+
+def multi30k() -> RawPairs:
+    """Multi30k (Elliott et al. 2016), German to English: 29,000 captions, 1,014 for validation, the 1,000 of test_2016_flickr."""
+    stems = {"train": "train", "valid": "val", "test": "test_2016_flickr"}
+    folder = _folder("multi30k-de-en", "multi30k", *(f"{stem}.{language}" for stem in stems.values() for language in ("de", "en")))
+    files = {part: (_file(folder, f"{stem}.de"), _file(folder, f"{stem}.en")) for part, stem in stems.items()}
+    return replace(read_parallel(folder, files), name="multi30k-de-en")
 
 
 def adult() -> RawTable:

@@ -23,9 +23,10 @@ from nnzoo.core.fields import Spec
 from nnzoo.core.task import Task
 from nnzoo.data import splits
 from nnzoo.data.columns import days_of, kind_of, numbers_of, texts_of
+from nnzoo.data.pairs import read_as_pairs, towards
 from nnzoo.data.places import physical_memory
 from nnzoo.data.preprocessing import Opened, Preprocessing
-from nnzoo.data.raw import Raw, RawGraph, RawImages, RawSequences, RawTable, RawTexts
+from nnzoo.data.raw import Raw, RawGraph, RawImages, RawPairs, RawSequences, RawTable, RawTexts
 from nnzoo.data.reading import read, read_known
 from nnzoo.data.table_preprocessing import TablePreprocessing, output_kind
 from nnzoo.data.tables import known_column
@@ -38,9 +39,10 @@ _SORTS: tuple[tuple[type[Raw], str, str], ...] = (
     (RawTexts, "texts", "TextPreprocessing"),
     (RawGraph, "graph", "GraphPreprocessing"),
     (RawSequences, "sequences", "SequencePreprocessing"),
+    (RawPairs, "pairs", "PairPreprocessing"),
 )
 T = TypeVar("T")
-_MODULES = {"table": "table", "images": "image", "texts": "text", "graph": "graph", "sequences": "sequence"}
+_MODULES = {"table": "table", "images": "image", "texts": "text", "graph": "graph", "sequences": "sequence", "pairs": "pair"}
 
 
 def _naming_the_data(function: Callable[..., T]) -> Callable[..., T]:
@@ -107,7 +109,7 @@ def infer_task(raw: Raw, targets: Sequence[str] = ()) -> str:
         if not labelled and raw.tags is None and not raw.binary:
             raise DataError("these sequences have nothing to predict; give numbers, labels or labels at every step beside them")
         return "sequence-classification" if labelled else "sequence-tagging" if raw.tags is not None else "polyphonic-music"
-    return "node-classification"
+    return "translation" if isinstance(raw, RawPairs) else "node-classification"
 
 
 def choose_targets(raw: Raw, targets: Sequence[str] | str = (), task: str | None = None) -> tuple[tuple[str, ...], list[str]]:
@@ -140,15 +142,23 @@ def prepare(
     seed: int = 0,
     inherit: Preprocessing | None = None,
     dedup: bool = False,
+    units: str | None = None,
 ) -> Prepared:
     """Open `source` and make training, validation and test parts of it.
 
     Official parts are honoured where `split` is "random"; "group:COL" keeps groups together, "time:COL" tests on the newest rows.
     `valid` and `test` are sources of their own. `inherit` is a trained model's preprocessing, used instead of a new one. Rows of
     which no target is known are left out; with `dedup` also those that repeat another exactly or nearly (a row of the test part
-    stays, its copies in training go). Raises DataError or ConfigError.
+    stays, its copies in training go). `units` is what texts that are translated are made of: characters, words, bpe or bpe:SIZE;
+    of pairs, `targets` names the side that is the answer. Raises DataError or ConfigError.
     """
-    raw = read(source)
+    raw = read_as_pairs(source, _only(targets)) if task == "translation" else read(source)
+    if isinstance(raw, RawPairs):
+        raw, targets = towards(raw, _only(targets)), ()
+    elif units is not None:
+        raise ConfigError(
+            f"--units {units} needs pairs of texts; leave it out, or write --task translation for two columns of text"
+        )
     if not len(raw):
         raise DataError(f"{raw.name} has no rows; give data with at least three")
     if isinstance(inherit, TablePreprocessing):
@@ -160,11 +170,12 @@ def prepare(
     if "generation" in task and getattr(raw, "labels", None) is not None:
         raw = replace(raw, labels=None)  # type: ignore[call-arg]
     ways: dict[str, Any] = {"targets": names, "task": task, "weight": weight}
+    ways |= {"units": units} if units is not None else {}
     wanted = {"valid": 0.0 if valid is not None else splits.VALID, "test": 0.0 if test is not None else splits.TEST}
     seen = raw
     if isinstance(raw, RawTexts) and not raw.lines and raw.labels is None:
         if split != "random":
-            raise ConfigError(f"--split {split} needs a table; one long text is cut into contiguous pieces")
+            raise ConfigError(f"--split {split} needs a table; one long text is cut into contiguous pieces; leave --split out")
         texts = _cut(raw, **{part: TEXT_VALID if share else 0.0 for part, share in wanted.items()})
         learned = _preprocessing(texts["train"], np.arange(len(texts["train"])), inherit, ways)
         made = {part: learned.open(text, len(texts["train"])).dataset for part, text in texts.items()}
@@ -199,7 +210,7 @@ def prepare(
         raise DataError(f"{raw.name}: {refusal}; leave --task out, or see what fits with: nnzoo data {raw.name}")
     more = learned.notes if isinstance(learned, TablePreprocessing) else []
     parts = Parts(made["train"], made.get("valid"), made.get("test"))
-    ready = Prepared(raw.name, asked, spec, parts, learned, raw, [*raw.notes, *notes, *more], rows, others, split)
+    ready = Prepared(raw.name, asked.suited(spec), spec, parts, learned, raw, [*raw.notes, *notes, *more], rows, others, split)
     return _without_copies(ready, seen, inherit, ways) if dedup and rows else ready
 
 
@@ -248,6 +259,14 @@ def place(parts: Parts, device: torch.device | str, limit_bytes: int | None = No
         id(next(iter(part.columns.values()))): part.bytes() for part in (parts.train, parts.valid, parts.test) if part is not None
     }
     return parts.to(device, resident=sum(stores.values()) <= limit_bytes)
+
+
+def _only(targets: Sequence[str] | str) -> str | None:
+    """The one side of pairs that was named as the answer, if any."""
+    names = (targets,) if isinstance(targets, str) else tuple(targets)
+    if len(names) > 1:
+        raise ConfigError(f"pairs have one side that is the answer; name one --target, not {', '.join(names)}")
+    return names[0] if names else None
 
 
 def _same_sort(preprocessing: Preprocessing, raw: Raw) -> None:
@@ -324,7 +343,7 @@ def _divide(
         else:
             three = splits.random_split(len(usable), labels, seed=seed, **wanted)
     elif not isinstance(raw, RawTable):
-        raise ConfigError(f"--split {split} needs a table; {raw.name} has no columns")
+        raise ConfigError(f"--split {split} needs a table; {raw.name} has no columns; leave --split out")
     else:
         cells = raw.frame[known_column(raw, column)].iloc[usable]
         three = (

@@ -5,8 +5,8 @@ N rows. `part` says, for sets with an official division, where each row belongs 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -76,6 +76,23 @@ class RawTexts(Raw):
 
 
 @dataclass
+class RawPairs(Raw):
+    """Texts and what each becomes (None where that is to be found): `languages` are the names of the two sides."""
+
+    source: list[str]
+    target: list[str] | None = None
+    languages: tuple[str, str] = ("source", "target")
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def turned(self) -> RawPairs:
+        """The same pairs the other way round."""
+        assert self.target is not None, "pairs without answers cannot be turned round"
+        return replace(self, source=self.target, target=self.source, languages=self.languages[::-1])
+
+
+@dataclass
 class RawGraph(Raw):
     """One graph; a row is a node: features (N F, float32), undirected edges once each (2 E), labels (N, strings)."""
 
@@ -127,3 +144,23 @@ class SeriesFaults(NamedTuple):
     put_in: int = 0
     uneven: int = 0
     missing: dict[str, int] = {}  # never written to
+
+
+@dataclass
+class RawSeries(Raw):
+    """Numbers over time, a row a step: `frame` (M C, float64, nothing missing), `dates` (M, datetime64[us], sorted, each once; None
+    where steps are only counted) from the column `time`, in whose cells they have the form `form`. `part` says of each step where
+    it belongs. `targets` are the columns to forecast (none: all), `horizon` and `history` how many steps ahead and back the set is
+    usually looked at."""
+
+    frame: pd.DataFrame
+    dates: np.ndarray | None = None
+    time: str = ""
+    form: str = ""
+    targets: tuple[str, ...] = ()
+    horizon: int | None = None
+    history: int | None = None
+    faults: SeriesFaults = SeriesFaults()
+
+    def __len__(self) -> int:
+        return len(self.frame)

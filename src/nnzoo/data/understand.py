@@ -15,7 +15,7 @@ from nnzoo.core.network import Can
 from nnzoo.data.columns import ISO, kind_of, numbers_of, texts_of
 from nnzoo.data.doctor import examine
 from nnzoo.data.prepare import Prepared, prepare, sort_of
-from nnzoo.data.raw import RawGraph, RawImages, RawSequences, RawTable, RawTexts
+from nnzoo.data.raw import RawGraph, RawImages, RawPairs, RawSequences, RawTable, RawTexts
 from nnzoo.data.table_preprocessing import TablePreprocessing
 
 TOP = 10
@@ -85,6 +85,10 @@ def _fields(ready: Prepared) -> list[dict[str, Any]]:
     elif isinstance(raw, RawGraph):
         edges, features = int(raw.edges.shape[1]), int(raw.x.shape[1])
         fields.append({"name": "graph", "kind": "graph", "role": "input", "nodes": len(raw), "edges": edges, "features": features})
+    elif isinstance(raw, RawPairs):
+        fields += [
+            _side(name, side, role) for name, side, role in zip(raw.languages, (raw.source, raw.target), ("input", "target"))
+        ]
     elif isinstance(raw, RawSequences):
         fields.append(_sequence(raw))
         for o, name in enumerate(raw.value_names):
@@ -98,6 +102,13 @@ def _fields(ready: Prepared) -> list[dict[str, Any]]:
         cells = pd.Series(labels, dtype=object, name=raw.label_name)  # type: ignore[attr-defined]
         fields.append({"name": raw.label_name, "kind": "label", "role": "target", **_texts(cells)})  # type: ignore[attr-defined]
     return fields
+
+
+def _side(name: str, texts: list[str] | None, role: str) -> dict[str, Any]:
+    """One side of pairs of texts."""
+    lengths = [len(text) for text in texts or []]
+    counts = {"characters": sum(lengths), "distinct": len(set(texts or [])), "range": [min(lengths), max(lengths)]}
+    return {"name": name, "kind": "lines", "role": role, **counts}
 
 
 def _sequence(raw: RawSequences) -> dict[str, Any]:

@@ -1,0 +1,136 @@
+"""What a text is made of for a network that translates: characters, words, or byte-pair units.
+
+Every unit is a piece of the text itself, the space before a word included, so that units put together are the text again:
+"A dog, 2 cats." is " a", " dog", ",", " 2", " cats", "." in words (small letters, spaces made single).
+
+Codes: 0 padding, 1 start, 2 end, 3 a unit that the training part did not have (or had once, for words), from 4 on the units.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from nnzoo.core.errors import ConfigError, DataError
+from nnzoo.core.fields import UNKNOWN_SYMBOL
+
+SORTS = ("characters", "words", "bpe")
+START, END, UNKNOWN, FIRST = 1, 2, 3, 4
+RAREST = 2  # how often a word stands in the training part at least
+BPE_UNITS = 8000
+SHORT = 20  # characters of an answer on average, up to which texts are read by characters
+_WORD = re.compile(r" ?(?:\w+|[^\w\s])")
+_SPACE = "\u2581"  # how the library of byte-pair units writes the space before a word
+
+
+@dataclass(frozen=True)
+class Units:
+    """A vocabulary with its rule of division. `merges` are those of byte-pair units, in order."""
+
+    sort: str
+    pieces: tuple[str, ...]
+    merges: tuple[tuple[str, str], ...] = ()
+    code_of: dict[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "code_of", {piece: FIRST + k for k, piece in enumerate(self.pieces)})
+        object.__setattr__(self, "_encoder", None)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The piece of text of every code."""
+        return ("", "", "", UNKNOWN_SYMBOL, *self.pieces)
+
+    def codes(self, text: str) -> list[int]:
+        """A text as codes, without a frame."""
+        if self.sort == "bpe":
+            pieces = [piece.replace(_SPACE, " ") for piece in self._bpe().encode(_tidy(text)).tokens]
+        else:
+            pieces = divided(text, self.sort)
+        return [self.code_of.get(piece, UNKNOWN) for piece in pieces]
+
+    def _bpe(self) -> Any:
+        if self._encoder is None:  # type: ignore[attr-defined]
+            pieces = [piece.replace(" ", _SPACE) for piece in self.pieces]
+            vocabulary = {piece: code for code, piece in enumerate([UNKNOWN_SYMBOL, *pieces])}
+            library = _library()
+            model = library.models.BPE(vocabulary, list(self.merges), unk_token=UNKNOWN_SYMBOL)
+            object.__setattr__(self, "_encoder", _divider(library, model))
+        return self._encoder  # type: ignore[attr-defined]
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"sort": self.sort, "pieces": list(self.pieces), "merges": [list(merge) for merge in self.merges]}
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, Any]) -> Units:
+        """The inverse of `facts`."""
+        return cls(facts["sort"], tuple(facts["pieces"]), tuple((a, b) for a, b in facts["merges"]))
+
+
+def chosen(units: str | None, answers: Sequence[str]) -> str:
+    """The sort of units that was asked for, else the one that suits: characters where an answer has at most 20 of them on average,
+    words otherwise. Raises ConfigError for an unknown one."""
+    if units is None:
+        return "characters" if sum(map(len, answers)) <= SHORT * len(answers) else "words"
+    sort, _, size = units.partition(":")
+    if sort not in SORTS or (size and (sort != "bpe" or not size.isdecimal() or int(size) < 1)):
+        raise ConfigError(f"--units {units} is not known; write characters, words, bpe or bpe:SIZE")
+    return units
+
+
+def learn(units: str, texts: Sequence[str]) -> Units:
+    """The units of that sort (see `chosen`) that these texts have."""
+    sort, _, size = units.partition(":")
+    if any("\ud800" <= character <= "\udfff" for text in texts for character in text):
+        raise DataError("the texts hold halves of characters (lone surrogates); decode them from UTF-8 anew")
+    if sort == "bpe":
+        return _learn_bpe(texts, int(size or BPE_UNITS))
+    counts = Counter(piece for text in texts for piece in divided(text, sort))
+    rarest = RAREST if sort == "words" else 1
+    return Units(sort, tuple(sorted(piece for piece, count in counts.items() if count >= rarest)))
+
+
+def divided(text: str, sort: str) -> list[str]:
+    """A text in characters or words."""
+    return list(text) if sort == "characters" else _WORD.findall(" " + _tidy(text).lower())
+
+
+def _tidy(text: str) -> str:
+    """Single spaces between words, none at the ends."""
+    return " ".join(text.split())
+
+
+def _learn_bpe(texts: Sequence[str], size: int) -> Units:
+    """Byte-pair units (Sennrich et al. 2016): the commonest pair of neighbours becomes one unit, again and again."""
+    library = _library()
+    divider = _divider(library, library.models.BPE(unk_token=UNKNOWN_SYMBOL))
+    trainer = library.trainers.BpeTrainer(
+        vocab_size=size + 1, min_frequency=2, special_tokens=[UNKNOWN_SYMBOL], show_progress=False
+    )
+    divider.train_from_iterator(map(_tidy, texts), trainer)
+    model = json.loads(divider.to_str())["model"]
+    pieces = sorted(model["vocab"], key=model["vocab"].get)
+    merges = tuple((a, b) for a, b in (merge if isinstance(merge, list) else merge.split(" ") for merge in model["merges"]))
+    return Units("bpe", tuple(piece.replace(_SPACE, " ") for piece in pieces if piece != UNKNOWN_SYMBOL), merges)
+
+
+def _divider(library: Any, model: Any) -> Any:
+    divider = library.Tokenizer(model)
+    divider.pre_tokenizer = library.pre_tokenizers.Metaspace()
+    return divider
+
+
+def _library() -> Any:
+    try:
+        import tokenizers
+        import tokenizers.models
+        import tokenizers.pre_tokenizers
+        import tokenizers.trainers
+    except ImportError:
+        raise ConfigError('byte-pair units need the package tokenizers; install it with: pip install "nnzoo[text]"') from None
+    return tokenizers

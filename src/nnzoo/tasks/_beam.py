@@ -1,0 +1,97 @@
+"""Beam search with any kind that translates: the best answers so far are kept side by side, and the likeliest that ends is taken.
+
+    score(Y) = log p(Y | X) / lp(Y),   lp(Y) = ((5 + |Y|) / 6)^alpha          (Wu et al. 2016, eq. 14, without coverage)
+
+|Y| counts the end. Without lp short answers win, since every symbol makes an answer less likely. Of all ways to go on with the K
+answers kept, the 2 K likeliest are looked at: those among the first K that end are finished, the likeliest K others go on. A
+source is done when K of its answers have ended, or at the greatest length, where answers are taken as they are. K = 1 takes the
+likeliest symbol at every step.
+
+Shapes: B sources at work, K beams, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nnzoo.core.errors import ConfigError
+from nnzoo.core.fields import Tokens
+
+ALPHA = 0.6  # Wu et al. found .6 to .7 best
+Answers = list[tuple[float, list[int]]]
+
+
+@torch.no_grad()
+def search(
+    network: Any, inputs: dict[str, Any], beam: int = 4, longest: int | None = None, alpha: float = ALPHA
+) -> list[list[int]]:
+    """The best answer (codes without start and end) to each row of `inputs`, at most `longest` symbols long (None: the longest
+    answer learned from, and half as much again). Raises ConfigError unless `beam` is 1 or more."""
+    if beam < 1:
+        raise ConfigError(f"beam={beam}: give the number of answers kept side by side, 1 or more")
+    (field,) = network.spec.outputs.values()
+    assert isinstance(field, Tokens)
+    most = field.longest * 3 // 2 if longest is None else longest
+    was_training = network.training
+    network.eval()
+    state = network.read_source(inputs)
+    rows, device = len(state[0]), state[0].device
+    never = torch.tensor(field.unwritten, device=device)
+    finished: list[Answers] = [[] for _ in range(rows)]
+    working = list(range(rows))
+    state = network.select(state, torch.arange(rows, device=device).repeat_interleave(beam))
+    total_BK = torch.full((rows, beam), -torch.inf, dtype=torch.float64)
+    total_BK[:, 0] = 0.0  # all beams begin alike
+    said_BKT = torch.full((rows, beam, 1), field.start)
+    for length in range(1, most + 1):
+        logits_RV = network.step(state, said_BKT[:, :, -1:].flatten(0, 1).to(device))[0:2]
+        logits_RV, state = logits_RV[0][:, 0].double(), logits_RV[1]
+        log_BKV = logits_RV.index_fill(1, never, -torch.inf).log_softmax(1).cpu().unflatten(0, (-1, beam))
+        best_BC, from_BC, symbol_BC = _likeliest(total_BK[:, :, None] + log_BKV, 2 * beam)
+        ends_BC = symbol_BC == field.end
+        for place, row in enumerate(working):
+            for rank in ends_BC[place, :beam].nonzero().flatten().tolist():
+                if best_BC[place, rank] > -torch.inf:
+                    said = said_BKT[place, from_BC[place, rank], 1:].tolist()
+                    finished[row].append((float(best_BC[place, rank]) / _penalty(length, alpha), said))
+        total_BK, rank_BK = best_BC.masked_fill(ends_BC, -torch.inf).sort(1, descending=True, stable=True)
+        total_BK, rank_BK = total_BK[:, :beam], rank_BK[:, :beam]
+        if total_BK.shape[1] < beam:  # a vocabulary smaller than the beam
+            lacking = (0, beam - total_BK.shape[1])
+            total_BK = torch.nn.functional.pad(total_BK, lacking, value=-torch.inf)
+            rank_BK = torch.nn.functional.pad(rank_BK, lacking)
+        parent_BK, symbol_BK = from_BC.gather(1, rank_BK), symbol_BC.gather(1, rank_BK)
+        said_BKT = said_BKT.gather(1, parent_BK[:, :, None].expand(-1, -1, said_BKT.shape[2]))
+        said_BKT = torch.cat([said_BKT, symbol_BK[:, :, None]], 2)
+        going = [
+            place for place, row in enumerate(working) if len(finished[row]) < beam and bool((total_BK[place] > -torch.inf).any())
+        ]
+        if length == most:
+            for place in going:
+                row = working[place]
+                alive = zip(total_BK[place].tolist(), said_BKT[place, :, 1:].tolist())
+                finished[row] += [(total / _penalty(most, alpha), said) for total, said in alive if total > -torch.inf]
+        if not going:
+            break
+        keep = torch.tensor(going)
+        from_rows = (keep[:, None] * beam + parent_BK[keep]).flatten()
+        state = network.select(state, from_rows.to(device))
+        working = [working[place] for place in going]
+        total_BK, said_BKT = total_BK[keep], said_BKT[keep]
+    if was_training:
+        network.train()
+    return [max(answers, key=lambda answer: answer[0])[1] if answers else [] for answers in finished]
+
+
+def _penalty(length: int, alpha: float) -> float:
+    return ((5 + length) / 6) ** alpha
+
+
+def _likeliest(total_BKV: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The likeliest ways to go on (B C): their log-probability, the beam each comes from, the symbol."""
+    size = total_BKV.shape[2]
+    best = total_BKV.flatten(1).topk(min(count, total_BKV[0].numel()), dim=1)
+    return best.values, best.indices // size, best.indices % size
