@@ -33,10 +33,12 @@ def adding(length: int = 50, n: int = 10_000, seed: int = 0) -> RawSequences:
 
 
 def copy_memory(length: int = 20, n: int = 4_000, seed: int = 0) -> RawSequences:
-    """The copy memory task (Hochreiter & Schmidhuber 1997; as Arjovsky et al. 2016 and Bai et al. 2018 pose it): ten symbols of eight,
-    `length` - 1 blanks, then a sign to recall that stays on; the answers are blanks, and from the second such sign on the ten symbols in their
-    order. Steps are indicators (blank, 1 to 8, recall); there are `length` + 20 of them. Without memory the best cross-entropy is
-    10 ln 8 / (length + 20) nats a step."""
+    """The copy memory task of Hochreiter & Schmidhuber 1997, as Arjovsky et al. 2016 and Bai et al. 2018 pose it.
+
+    Ten symbols of eight are read, then `length` - 1 blanks, then a sign to recall, eleven times: `length` + 20 steps, each an
+    indicator (blank, 1 to 8, recall). The answers are blanks, and from the second such sign on the ten symbols in their order.
+    Without memory the best cross-entropy is 10 ln 8 / (length + 20) nats a step.
+    """
     _check("copy-memory", length, 1)
     symbols_N10 = torch.randint(1, SYMBOLS + 1, (n, COPIED), generator=generator(seed, length, n))
     blanks = torch.zeros(n, length - 1, dtype=torch.long)

@@ -90,7 +90,7 @@ class SequencePreprocessing(Preprocessing):
         return self.label_name or (self.values[0][0] if len(self.values[0]) == 1 else "values")
 
     def encode(self, raw: Raw) -> dict[str, Stored]:
-        """ "values" (M C, uint8 where binary), "first" and "length" (N); the numbers, codes or tags of the output if there are any."""
+        """ "values" (M C, uint8 where binary), "first" and "length" (N); numbers, codes or tags of the output if there are any."""
         assert isinstance(raw, RawSequences)
         if len(raw.names) != len(self.channels[0]):
             raise DataError(f"{raw.name} has {len(raw.names)} channels and the network reads {len(self.channels[0])}; give those")

@@ -73,9 +73,8 @@ def _answer(raw: RawSequences, y: Any, label_name: str) -> None:
     else:
         for k, (one, piece) in enumerate(zip(each, raw.steps)):
             if one.shape != (len(piece),):
-                raise DataError(
-                    f"piece {k + 1} of {raw.name} has {len(piece)} steps and answers of shape {one.shape}; give one label for each step"
-                )
+                has = f"{len(piece)} steps and answers of shape {one.shape}"
+                raise DataError(f"piece {k + 1} of {raw.name} has {has}; give one label for each step")
         raw.tags, raw.label_name = [_strings(one) for one in y], label_name or "tag"
 
 
