@@ -208,7 +208,7 @@ def test_a_damaged_part_is_named(tmp_path):
 
 def test_a_kind_of_ones_own_is_refused_unless_passed(tmp_path):
     save_run(tmp_path, committee(), PREPROCESSING)
-    with pytest.raises(RunError, match=r"'toy_mean'.*pass it"):
+    with pytest.raises(RunError, match=r"'toy_mean'.*give its file"):
         load_run(tmp_path)
 
 

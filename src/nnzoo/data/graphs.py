@@ -89,15 +89,24 @@ def read_graph(path: Path | str) -> RawGraph:
     arrays = _arrays(path, ("x", "edges"), ("labels", "part"))
     x, edges, labels, part = (arrays.get(key) for key in ("x", "edges", "labels", "part"))
     assert x is not None and edges is not None
-    if x.ndim != 2 or x.dtype.kind not in "biuf" or not np.isfinite(x).all():
-        raise DataError(f"'x' in {path} must be finite numbers, nodes x features; it has the shape {x.shape} and type {x.dtype}")
-    if (
-        edges.ndim != 2
-        or edges.shape[0] != 2
-        or edges.dtype.kind not in "iu"
-        or (edges.size and not 0 <= edges.min() <= edges.max() < len(x))
-    ):
-        raise DataError(f"'edges' in {path} must be 2 x edges, numbers of nodes from 0 to {len(x) - 1}")
+    if x.ndim != 2 or x.dtype.kind not in "biuf":
+        raise DataError(
+            f"'x' in {path} has the shape {x.shape} and type {x.dtype}; give numbers, "
+            "a row for each node and a column for each feature"
+        )
+    if not np.isfinite(x).all():
+        node, feature = np.argwhere(~np.isfinite(x))[0].tolist()
+        raise DataError(f"'x' in {path}: feature {feature} of node {node} (from 0) is {x[node, feature]}; give finite numbers")
+    if edges.ndim != 2 or edges.shape[0] != 2 or edges.dtype.kind not in "iu":
+        raise DataError(
+            f"'edges' in {path} has the shape {edges.shape} and type {edges.dtype}; give whole numbers of nodes, 2 x edges"
+        )
+    wrong = np.flatnonzero(((edges < 0) | (edges >= len(x))).any(axis=0))
+    if len(wrong):
+        a, b = edges[:, wrong[0]].tolist()
+        raise DataError(
+            f"'edges' in {path}: edge {wrong[0]} (from 0) joins nodes {a} and {b}; number the nodes from 0 to {len(x) - 1}"
+        )
     for key, array in (("labels", labels), ("part", part)):
         if array is not None and array.shape != (len(x),):
             raise DataError(f"'{key}' in {path} has the shape {array.shape}; give one for each of the {len(x)} nodes")

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import time
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from nnzoo.core.dataset import Parts
 from nnzoo.core.errors import RunError
 from nnzoo.training.durable import lock, saving, write_text
 from nnzoo.zoo.listing import REQUEST
 from nnzoo.zoo.runs import DIGESTS, read_json
+
+_MOST_READ = 64 << 20
 
 
 def run_folder(out: str | Path | None, resume: bool, kind: str, data: str) -> Path:
@@ -67,7 +73,41 @@ def agree(folder: Path, request: dict[str, Any], resume: bool) -> None:
             return
         before = read_json(path)
     for name, value in request.items():
-        if before.get(name) != value:
-            raise RunError(
-                f"{folder} was begun with another {name} ({before.get(name)} then, {value} now); use the same command to resume"
-            )
+        if name != "rows" and name in before and before[name] != value:
+            then, now = _differing(before[name], value, name)
+            raise RunError(f"{folder} was begun with {then}, not {now}; use the same command to resume")
+    if before.get("rows", request["rows"]) != request["rows"]:
+        raise RunError(
+            f"{folder} was begun with other rows than {request['data']} gives now; bring back the data it was begun with, or begin "
+            "a new run with another --out"
+        )
+
+
+def _differing(then: Any, now: Any, name: str) -> tuple[str, str]:
+    """What stood in a request and what stands there now, in the narrowest words: the first setting that differs, by its name."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        for inner in {**then, **now}:
+            if then.get(inner) != now.get(inner):
+                return f"{inner}={then.get(inner)}", f"{inner}={now.get(inner)}"
+    return f"{name}={then}", f"{name}={now}"
+
+
+def rows_digest(parts: Parts) -> str:
+    """What tells these data from others of the same name: a digest of which rows each part has, and of their values (of storage
+    that is larger than 64 MiB, of rows at equal distances)."""
+    digest = hashlib.blake2b(digest_size=16)
+    seen: set[int] = set()
+    for part in (parts.train, parts.valid, parts.test):
+        if part is None:
+            digest.update(b"none")
+            continue
+        stored = [tensor for column in part.columns.values() for tensor in column.values()]
+        for tensor in (part.index, part.weight, *stored, *part.extra.values()):
+            if tensor is None or id(tensor) in seen:
+                continue
+            seen.add(id(tensor))
+            digest.update(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
+            apart = -(-tensor.numel() * tensor.element_size() // _MOST_READ)
+            some = (tensor[::apart] if apart > 1 else tensor).detach().cpu().contiguous()
+            digest.update(some.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

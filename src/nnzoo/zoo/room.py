@@ -24,12 +24,15 @@ def shapes_of(build: Callable[[], Network]) -> dict[str, Tensor] | None:
     except (RuntimeError, TypeError, OverflowError) as error:
         if not any(word in str(error).lower() for word in _ABSURD):
             return None
-        raise ConfigError(f"it cannot be built: {str(error).splitlines()[0]}") from None
+        raise ConfigError("its sizes are beyond what any network can have; make them smaller") from None
 
 
 def check_room(build: Callable[[], Network], what: str) -> None:
     """Raise ConfigError where the parameters and buffers of `what` alone are more than the machine's memory."""
-    shapes = shapes_of(build) or {}
+    try:
+        shapes = shapes_of(build) or {}
+    except ConfigError as error:
+        raise ConfigError(f"{what}: {error}") from None
     needed, there = sum(tensor.numel() * tensor.element_size() for tensor in shapes.values()), physical_memory()
     if needed > there:
         raise ConfigError(

@@ -46,6 +46,7 @@ SORTS = {
     "images": ("nnzoo.data.image_preprocessing", "ImagePreprocessing"),
     "texts": ("nnzoo.data.text_preprocessing", "TextPreprocessing"),
     "graph": ("nnzoo.data.graph_preprocessing", "GraphPreprocessing"),
+    "pairs": ("nnzoo.data.pair_preprocessing", "PairPreprocessing"),
 }
 Kinds = Mapping[str, "type[Network] | str"]
 
@@ -341,8 +342,8 @@ def _kind(name: str, kinds: Kinds, folder: Path) -> type[Network]:
     if name in networks.names():
         return networks.find(name)
     raise RunError(
-        f"{folder} is of kind '{name}', which is neither nnzoo's nor an installed package's; pass it yourself: "
-        f"nnzoo.load(run, kinds={{'{name}': YourNetwork}})"
+        f"{folder} is of kind '{name}', which is neither nnzoo's nor an installed package's; give its file with "
+        f"--kind, in Python with nnzoo.load(run, kinds={{'{name}': YourNetwork}})"
     )
 
 
@@ -350,9 +351,7 @@ def _judged_by(task: Task, metric: str) -> Task:
     """The task with the metric that the run was judged by."""
     if metric in ("", task.metric) or metric not in task.higher:
         return task
-    other = type(task)()
-    other.metric = metric  # type: ignore[misc]
-    return other
+    return task.judged_by(metric)
 
 
 def _check_shapes(wanted: Mapping[str, Tensor] | None, tensors: Tensors, path: Path) -> None:
@@ -368,7 +367,10 @@ def _check_shapes(wanted: Mapping[str, Tensor] | None, tensors: Tensors, path: P
     for what, found in (("lacks", missing), ("holds unknown", surplus), ("holds misshapen", other)):
         if found:
             more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-            raise RunError(f"{path} {what} tensors: {', '.join(found[:5])}{more}; it was not saved by this kind as it is now")
+            raise RunError(
+                f"{path} {what} tensors: {', '.join(found[:5])}{more}; it was not saved by this kind as it is now, "
+                "use the nnzoo that saved it"
+            )
 
 
 def _form(tensor: Tensor) -> str:
