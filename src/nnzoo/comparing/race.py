@@ -90,11 +90,13 @@ def compare(
 
     trackers = known_trackers(track)
     if seeds < 1:
-        raise ConfigError(f"seeds={seeds}: a comparison needs at least one seed")
+        raise ConfigError(f"seeds={seeds}: a comparison needs at least one seed; give 3 to see how scores vary")
     if tune < 0:
         raise ConfigError(f"tune={tune}: give the number of trials for each kind, 0 for none")
     if margin is not None and not margin > 0:
-        raise ConfigError(f"margin={margin}: the smallest difference that matters is more than 0")
+        raise ConfigError(
+            f"margin={margin}: the smallest difference that matters is more than 0; give such a number, or leave it out"
+        )
     began = time.perf_counter()
     targets = (target,) if isinstance(target, str) else tuple(target)
     ways: dict[str, Any] = {"valid": valid, "test": test, "split": split, "weight": weight, "dedup": dedup}
@@ -111,7 +113,9 @@ def compare(
     asked |= {"budget": None if per_run else budget, "per_run": per_run, "tune": tune, "workers": workers} | more
     unknown = set(config) - set(able) - {r.kind for r in refused}
     if unknown:
-        raise ConfigError(f"settings are given for '{min(unknown)}', which is not in this comparison")
+        raise ConfigError(
+            f"settings are given for '{min(unknown)}', which is not in this comparison; add it to --kinds, or leave them out"
+        )
     members = members_of(prepared, columns, judge)
     for name, kind in able.items():  # before any time is spent
         kind.Config.read(config.get(name, {}), name)

@@ -26,7 +26,7 @@ class NetworkConfig(BaseModel):
     """
 
     search: ClassVar[Space] = {}
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod

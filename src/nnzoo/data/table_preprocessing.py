@@ -330,7 +330,8 @@ def _learn_labels(cells: pd.Series, rows: np.ndarray) -> tuple[Classes, list[str
     if not len(met):
         raise DataError(f"target '{cells.name}' is missing in every training row; name another target or fill it in")
     if len(met) == 1:
-        raise DataError(f"target '{cells.name}' is '{texts[met[0]]}' in every training row; give rows of at least two labels")
+        wanted = "rows of at least two labels" if len(texts) == 1 else "more rows of the other labels, or another --split"
+        raise DataError(f"target '{cells.name}' is '{texts[met[0]]}' in every training row; give {wanted}")
     if len(texts) > 20 and len(texts) > 0.5 * int((codes >= 0).sum()):
         raise DataError(
             f"target '{cells.name}' has {len(texts)} different labels in {len(cells)} rows; labels must repeat to be learned; "

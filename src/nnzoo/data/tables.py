@@ -22,11 +22,20 @@ import pandas as pd
 from nnzoo.core.errors import DataError
 from nnzoo.data.archives import need_file, read_plain
 from nnzoo.data.decimals import decimal_points
-from nnzoo.data.raw import RawTable
+from nnzoo.data.raw import RawSeries, RawTable
 
 SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json")
 DELIMITERS = "\t;|,"  # in this order: a comma may also be a decimal mark or stand in text
 _SAMPLE = 1 << 16
+_NO_TEXTS = {
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"PK\x03\x04": "a zip file or a workbook",
+    b"\xd0\xcf\x11\xe0": "a workbook",
+    b"PAR1": "Parquet",
+    b"\x1f\x8b": "gzip",
+    b"SQLite format 3\0": "a database",
+}
 
 
 def suffix_of(path: Path) -> str:
@@ -95,7 +104,7 @@ def table_of(
     return RawTable(name, frame.set_axis(names, axis=1), targets, guess, notes=list(notes))
 
 
-def known_column(raw: RawTable, column: str, what: str = "column") -> str:
+def known_column(raw: RawTable | RawSeries, column: str, what: str = "column") -> str:
     """`column` if the table has it, else a DataError that names the nearest ones."""
     if column in raw.frame.columns:
         return column
@@ -122,7 +131,10 @@ def _read_file(path: Path, columns: Sequence[str]) -> RawTable:
 
 
 def check_utf8(data: bytes, path: Path) -> None:
-    """Raise DataError with the place of the first byte that is not UTF-8 text."""
+    """Raise DataError with the place of the first byte that is not UTF-8 text, or with what the file is instead."""
+    what = next((what for begin, what in _NO_TEXTS.items() if data.startswith(begin)), None)
+    if what is not None:
+        raise DataError(f"{path} is no text but {what}, by its first bytes; save it as CSV, or give it its right ending")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise DataError(f"{path} is UTF-16; save it as UTF-8, for instance with: iconv -f utf-16 -t utf-8")
     try:
@@ -246,6 +258,11 @@ def _json_records(data: bytes, path: Path) -> pd.DataFrame:
             records = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise DataError(f"{path} is not valid JSON: {error}; write one list of objects, or one object a line") from None
+    elif suffix_of(path) == ".json" and _is_object(text):
+        raise DataError(
+            f"{path} holds one object where one for each row is needed; write a list of objects, as pandas does with "
+            "to_json(orient='records')"
+        )
     else:
         for number, line in enumerate(text.split("\n"), 1):
             if line.strip():
@@ -257,6 +274,15 @@ def _json_records(data: bytes, path: Path) -> pd.DataFrame:
         if not isinstance(record, dict):
             raise DataError(f'{path}: row {row} is not an object with named values; write one like {{"a": 1}} a line')
     return pd.DataFrame(records)
+
+
+def _is_object(text: str) -> bool:
+    """Whether a whole text is one JSON object that holds others or lists, as a table by columns does."""
+    try:
+        whole = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(whole, dict) and any(isinstance(value, (dict, list)) for value in whole.values())
 
 
 def _reason(error: Exception) -> str:

@@ -16,7 +16,7 @@ from nnzoo.training.loop import Outcome
 from nnzoo.training.loop import train as run_loop
 from nnzoo.training.processes import Processes, together
 from nnzoo.training.settings import Settings
-from nnzoo.zoo.beginning import agree, run_folder
+from nnzoo.zoo.beginning import agree, rows_digest, run_folder
 from nnzoo.zoo.records import known_trackers
 from nnzoo.zoo.room import check_room
 from nnzoo.zoo.trackers import tracking
@@ -118,7 +118,9 @@ def train(
         request = {
             "kind": kind,
             "data": prepared.name,
+            "rows": rows_digest(prepared.parts) if first else "",
             "task": prepared.task.name,
+            "metric": prepared.task.metric,
             "target": list(target),
             "split": split,
             "dedup": dedup or None,
@@ -155,9 +157,7 @@ def with_metric(task: Any, metric: str | None) -> Any:
         return task
     if metric not in task.higher:
         raise ConfigError(f"{task.name} has no score '{metric}'; it has {', '.join(task.higher)}")
-    other = type(task)()
-    other.metric = metric
-    return other
+    return task.judged_by(metric)
 
 
 def build(kind: str, config: Mapping[str, Any], prepared: Prepared, seed: int) -> Network:
