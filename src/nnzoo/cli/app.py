@@ -145,21 +145,23 @@ def predict(
 def generate(
     run: o.Run,
     n: Annotated[int, typer.Option("--n", metavar="N", help="How many.")] = 10,
-    prompt: Annotated[str | None, typer.Option("--prompt", metavar="TEXT", help="What a text begins with.")] = None,
+    prompt: Annotated[
+        str | None, typer.Option("--prompt", metavar="TEXT", help="What a text begins with; of music a file.")
+    ] = None,
     label: Annotated[str | None, typer.Option("--label", metavar="L", help="What to make, where labels were learned.")] = None,
     seed: o.Seed = 0,
-    tokens: Annotated[int, typer.Option("--tokens", metavar="N", help="Length of a text at most.")] = 200,
+    tokens: Annotated[int, typer.Option("--tokens", metavar="N", help="Length of a text at most; steps of music.")] = 200,
     temperature: Annotated[
         float, typer.Option("--temperature", metavar="X", help="Below 1: more usual texts; above: stranger.")
     ] = 1.0,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Points: .csv; texts: .txt; pictures: .png .npz")
+        Path | None, typer.Option("--out", metavar="FILE", help="Points: .csv; texts: .txt; pictures: .png .npz; music: .mid .json")
     ] = None,
     device: o.Device = "auto",
     own: o.Own = None,
     json: o.Json = False,
 ) -> None:
-    """Make texts, points or pictures with RUN."""
+    """Make texts, points, pictures or music with RUN."""
     with working():
         from nnzoo.zoo.verbs import generate as make
 

@@ -224,13 +224,15 @@ def scores(about: Mapping[str, Any], found: Mapping[str, float]) -> None:
 
 
 def made(values: Any, out: Path | None) -> None:
-    """What a run made, or where it was written. Raises ConfigError for pictures without a file."""
+    """What a run made, or where it was written. Raises ConfigError for pictures and music without a file."""
     if out is not None:
         print(f"{len(values)} written to {out}")
     elif hasattr(values, "to_csv"):
         values.to_csv(sys.stdout, index=False)
     elif isinstance(values, list):
         print("\n".join(values))
+    elif hasattr(values, "to_json"):
+        raise ConfigError("music needs a file; name one with --out FILE.mid")
     else:
         raise ConfigError("pictures need a file; name one with --out FILE.png")
 

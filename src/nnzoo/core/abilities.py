@@ -31,7 +31,10 @@ class Steps(Protocol):
         """The state before the first symbol, for `rows` sequences (a tuple of tensors, rows in dimension 0)."""
 
     def step(self, state: Any, symbols_BT: Tensor) -> tuple[Tensor, Any]:
-        """Read T symbols; logits of the symbol after each (B T V), and the state after the last."""
+        """Read T symbols; logits of the symbol after each (B T V), and the state after the last.
+
+        Of piano rolls: read T steps of notes (B T C, 0 or 1); logits of each note at the step after each (B T C).
+        """
 
     def select(self, state: Any, rows: Tensor) -> Any:
         """The state of chosen rows, in that order (beam search)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -19,14 +20,18 @@ from nnzoo.core.dataset import Batch, Dataset, move_batch
 from nnzoo.core.errors import ConfigError, DataError, RunError
 from nnzoo.core.fields import Classes, Spec
 from nnzoo.core.network import Can, Network
+from nnzoo.core.seeds import generator
 from nnzoo.core.task import Task, outputs_of
+from nnzoo.data.midi import midi_bytes
 from nnzoo.data.prepare import open_like
 from nnzoo.data.preprocessing import Opened, Preprocessing
-from nnzoo.data.raw import Raw, RawGraph, RawImages, RawTable, RawTexts
+from nnzoo.data.raw import Raw, RawGraph, RawImages, RawSequences, RawTable, RawTexts
+from nnzoo.data.sequence_preprocessing import SequencePreprocessing
 from nnzoo.data.text_preprocessing import END, START, UNKNOWN, TextPreprocessing
 from nnzoo.tasks._generation import draw
+from nnzoo.tasks._playing import play
 from nnzoo.tasks._writing import write
-from nnzoo.training.durable import replacing
+from nnzoo.training.durable import replacing, write_bytes, write_text
 from nnzoo.zoo.runs import Kinds, Manifest, load_run
 
 PADDING = 0
@@ -99,7 +104,8 @@ class Loaded:
         top_k: int | None = None,
         top_p: float | None = None,
     ) -> Any:
-        """Make data: strings (`n` for each prompt, which they begin with), a frame of points, or pictures (n H W C, uint8).
+        """Make data: strings (`n` for each prompt, which they begin with), a frame of points, pictures (n H W C, uint8), or piano
+        rolls of `tokens` steps more than they begin with: the first piece of the file `prompt`, else a step that training had.
 
         `label` is what to make, for kinds trained with labels. A character that training did not have is read as unknown; it is
         never written. An empty prompt begins a line; a model of one long text then begins as after a new line (where its text
@@ -110,6 +116,10 @@ class Loaded:
         if Steps in self._can:
             if label is not None:
                 raise ConfigError("this model writes without labels; leave the label out")
+            if isinstance(self.preprocessing, SequencePreprocessing):
+                if top_k is not None or top_p is not None or not (prompt is None or isinstance(prompt, str)):
+                    raise ConfigError("notes are drawn one by one; leave top_k and top_p out, and give one file as the prompt")
+                return self._play(prompt, n=n, seed=seed, steps=tokens, temperature=temperature)
             prompts = [prompt or ""] if prompt is None or isinstance(prompt, str) else list(prompt)
             return self._write(prompts, n=n, seed=seed, tokens=tokens, temperature=temperature, top_k=top_k, top_p=top_p)
         self._need(Samples, "makes no data")
@@ -178,6 +188,16 @@ class Loaded:
             raise ConfigError(f"no label '{label}'; labels are: {', '.join(field.labels)}")
         return torch.full((n,), field.labels.index(label), device=self.network.device)
 
+    def _play(self, prompt: str | None, n: int, seed: int, **settings: Any) -> RawSequences:
+        assert isinstance(self.preprocessing, SequencePreprocessing)
+        if prompt:
+            begun = torch.from_numpy(self.preprocessing.read(prompt).steps[0]).float().expand(n, -1, -1)
+        else:
+            chance = torch.rand(n, generator=generator(seed), dtype=torch.float64).tolist()
+            begun = torch.stack([self.preprocessing.opening(one) for one in chance])[:, None]
+        played = play(self.network, begun, seed=seed, **settings)
+        return self.preprocessing.restore(next(iter(self.spec.inputs)), played)
+
     def _write(self, prompts: list[str], n: int, **settings: Any) -> list[str]:
         assert isinstance(self.preprocessing, TextPreprocessing)
         characters = self.preprocessing.characters
@@ -230,7 +250,8 @@ def _beside(raw: Raw, columns: Mapping[str, list]) -> pd.DataFrame:
 
 
 def save_generated(made: Any, path: Path | str) -> None:
-    """Write made data: a frame as CSV, strings as text (one a line), pictures as one PNG in rows and columns, or as .npz.
+    """Write made data: a frame as CSV, strings as text (one a line), pictures as one PNG in rows and columns, or as .npz, piano
+    rolls as MIDI or JSON.
 
     Raises ConfigError where the file's ending does not suit.
     """
@@ -244,6 +265,12 @@ def save_generated(made: Any, path: Path | str) -> None:
             _suits(path, "pictures", ".png", ".npz")
             with replacing(path) as file:
                 np.savez_compressed(file, images=made) if path.suffix == ".npz" else _grid(made).save(file)
+        case RawSequences():
+            _suits(path, "music", ".mid", ".midi", ".json")
+            if path.suffix == ".json":
+                write_text(path, json.dumps(made.to_json()))
+            else:
+                write_bytes(path, midi_bytes(made))
         case _:
             _suits(path, "text", ".txt")
             with replacing(path) as file:
