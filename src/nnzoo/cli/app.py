@@ -73,13 +73,14 @@ def data(
     split: o.Split = "random",
     weight: o.Weight = None,
     dedup: o.Dedup = False,
+    units: o.Units = None,
     seed: o.Seed = 0,
     json: o.Json = False,
 ) -> None:
     """Say what is understood of DATA, what is wrong with them, and which tasks and kinds fit."""
     from nnzoo.data.understand import understand
 
-    ways = {"valid": valid, "test": test, "split": split, "weight": weight, "dedup": dedup, "seed": seed}
+    ways = {"valid": valid, "test": test, "split": split, "weight": weight, "dedup": dedup, "units": units, "seed": seed}
     with working():
         found = understand(data, task=task, targets=target, **ways)
     if json:
@@ -114,27 +115,32 @@ def evaluate(
 @told
 def predict(
     run: o.Run,
-    source: Annotated[str, typer.Argument(metavar="INPUT", help="A table, pictures or texts, as the run was trained on.")],
+    source: Annotated[str, typer.Argument(metavar="INPUT", help="A table, pictures or texts, as the run learned from; or a text.")],
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Where to write: .csv .tsv .json .jsonl .parquet")
     ] = None,
+    beam: Annotated[
+        int, typer.Option("--beam", metavar="N", help="Answers kept side by side while a translation is written.")
+    ] = 4,
     device: o.Device = "auto",
     own: o.Own = None,
     json: o.Json = False,
 ) -> None:
-    """Answer for every row of INPUT: a table in gives a table out."""
+    """Answer for every row of INPUT: a table in gives a table out, a text to translate its translation."""
     with working():
         from nnzoo.zoo.verbs import predict as answer
 
         model = _load(run, device, own)
-        frame = answer(model, source, out=out)
+        frame = answer(model, source, out=out, beam=beam)
     if json:
         from json import loads
 
         about = {"run": str(run), "kind": model.manifest.kind, "task": model.task.name, "rows": len(frame)}
         rows = {"predictions": loads(frame.to_json(orient="records", date_format="iso"))} if out is None else {"out": str(out)}
         return print_json({**about, **rows})
-    if out is None:
+    if out is None and frame.attrs.get("answer") is not None:
+        print(frame.attrs["answer"])
+    elif out is None:
         frame.to_csv(sys.stdout, index=False)
     else:
         print(f"{len(frame)} rows written to {out}")

@@ -24,6 +24,7 @@ def compare(
     split: o.Split = "random",
     weight: o.Weight = None,
     dedup: o.Dedup = False,
+    units: o.Units = None,
     metric: o.Metric = None,
     margin: Annotated[
         float | None,
@@ -71,6 +72,7 @@ def compare(
                 split=split,
                 weight=weight,
                 dedup=dedup,
+                units=units,
                 metric=metric,
                 margin=margin,
                 kinds=named,

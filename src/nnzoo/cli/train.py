@@ -22,6 +22,7 @@ def train(
     split: o.Split = "random",
     weight: o.Weight = None,
     dedup: o.Dedup = False,
+    units: o.Units = None,
     metric: o.Metric = None,
     settings: Annotated[
         list[str], typer.Option("--set", metavar="FIELD=VALUE", help="A setting of the kind.", show_default=False)
@@ -61,6 +62,7 @@ def train(
             split=split,
             weight=weight,
             dedup=dedup,
+            units=units,
             metric=metric,
             config=config,
             budget=budget,

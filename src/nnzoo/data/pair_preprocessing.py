@@ -21,6 +21,7 @@ from nnzoo.data.tables import suffix_of
 from nnzoo.data.texts import SUFFIXES, read_text
 
 SOURCE, TARGET = "source", "target"  # names of the fields
+A_TEXT = "a text to translate"  # the name of one that stands for itself
 
 
 class PairPreprocessing(Preprocessing):
@@ -42,7 +43,7 @@ class PairPreprocessing(Preprocessing):
         weight: str | None = None,
         units: str | None = None,
     ) -> PairPreprocessing:
-        """Learn the units from the training `rows`. `units` is characters, words, bpe or bpe:SIZE; None: by the length of answers."""
+        """Learn the units from the training `rows`. `units`: characters, words, bpe or bpe:SIZE; None: as answers are long."""
         assert isinstance(raw, RawPairs)
         if raw.target is None:
             raise DataError(f"{raw.name} holds texts without answers; give pairs to learn from")
@@ -101,7 +102,7 @@ class PairPreprocessing(Preprocessing):
         wrong = next((text for text in texts if not isinstance(text, str)), None)
         if wrong is not None:
             raise DataError(f"a {type(wrong).__name__} is no text; give strings or a file")
-        return RawPairs("a text" if isinstance(source, str) else "texts", texts, languages=self.languages)
+        return RawPairs(A_TEXT if isinstance(source, str) else "texts", texts, languages=self.languages)
 
     def restore(self, name: str, value: Any) -> Any:
         """Codes of `source` or `target` as text: one sequence (T) gives a string, several (B T, or a list) a list of strings."""

@@ -28,55 +28,9 @@ from nnzoo.data.texts import read_text
 LONGEST = 2000  # characters of one side
 TABLES = (".tsv", ".csv", ".jsonl", ".ndjson")
 _FILE = re.compile(r"(?P<stem>.+)\.(?P<language>[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?)(?:\.txt)?(?:\.gz)?")
-_NO_LANGUAGES = set(
-    [
-        "txt",
-        "gz",
-        "zip",
-        "tar",
-        "bz",
-        "xz",
-        "csv",
-        "tsv",
-        "npz",
-        "npy",
-        "png",
-        "jpg",
-        "jpe",
-        "gif",
-        "bmp",
-        "tif",
-        "ppm",
-        "pgm",
-        "pbm",
-        "ico",
-        "svg",
-        "md",
-        "py",
-        "sh",
-        "js",
-        "wav",
-        "mid",
-        "mp",
-        "ogg",
-        "pdf",
-        "doc",
-        "xls",
-        "xml",
-        "tex",
-        "rst",
-        "log",
-        "cfg",
-        "ini",
-        "bin",
-        "dat",
-        "pkl",
-        "mat",
-        "pt",
-        "tmp",
-        "bak",
-    ]
-)
+_OTHERS = """txt gz zip tar bz xz csv tsv npz npy png jpg jpe gif bmp tif ppm pgm pbm ico svg md py sh js wav mid mp ogg pdf doc xls
+xml tex rst log cfg ini bin dat pkl mat pt tmp bak"""
+_NO_LANGUAGES = frozenset(_OTHERS.split())
 _PARTS = {"train": "train", "training": "train", "valid": "valid", "val": "valid", "dev": "valid", "test": "test"}
 
 
@@ -95,7 +49,8 @@ def find_pairs(path: Path) -> dict[str, tuple[Path, Path]]:
                 parts.setdefault(part, (files[0], files[1]))  # of several tests the first in the alphabet
         if "train" in parts:
             return parts
-        return {"": (files[0], files[1]) for files in found.values()} if len(found) == 1 else {}
+        alone = next(iter(found.values()), [])
+        return {"": (alone[0], alone[1])} if len(found) == 1 else {}
     match = _language_file(path)
     stem = match[0] if match is not None and path.is_file() else path.name
     if not path.parent.is_dir() or (match is None and path.exists()):
@@ -136,8 +91,8 @@ def read_parallel(path: Path, files: dict[str, tuple[Path, Path]]) -> RawPairs:
         languages.append((names[0][1], names[1][1]) if names[0] and names[1] else ("source", "target"))
     if len(set(languages)) > 1:
         raise DataError(f"{path} has parts of different languages, {languages[0]} and {languages[1]}; name one pair of files")
-    part = np.array(parts, dtype=object) if any(parts) else None
-    return usable(RawPairs(str(path), *sides, languages=languages[0], part=part))
+    official = np.array(parts, dtype=object) if any(parts) else None
+    return usable(RawPairs(str(path), *sides, languages=languages[0], part=official))
 
 
 def _lines(path: Path) -> list[str]:
@@ -223,7 +178,7 @@ def as_pairs(raw: Raw, target: str | None = None) -> RawPairs:
                 raise DataError(f"{raw.name} has no column '{answer}'; it has {', '.join(names)}")
             question = next(name for name in names if name != answer)
             sides = [["" if cell is None or cell != cell else str(cell) for cell in raw.frame[name]] for name in (question, answer)]
-            return usable(RawPairs(raw.name, *sides, languages=(question, answer), part=raw.part, notes=raw.notes))
+            return usable(RawPairs(raw.name, sides[0], sides[1], (question, answer), part=raw.part, notes=raw.notes))
         case RawTexts() if raw.labels is not None:
             return usable(RawPairs(raw.name, raw.texts, [str(label) for label in raw.labels], part=raw.part, notes=raw.notes))
     raise DataError(

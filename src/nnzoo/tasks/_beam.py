@@ -47,9 +47,9 @@ def search(
     total_BK[:, 0] = 0.0  # all beams begin alike
     said_BKT = torch.full((rows, beam, 1), field.start)
     for length in range(1, most + 1):
-        logits_RV = network.step(state, said_BKT[:, :, -1:].flatten(0, 1).to(device))[0:2]
-        logits_RV, state = logits_RV[0][:, 0].double(), logits_RV[1]
-        log_BKV = logits_RV.index_fill(1, never, -torch.inf).log_softmax(1).cpu().unflatten(0, (-1, beam))
+        logits_RTV, state = network.step(state, said_BKT[:, :, -1:].flatten(0, 1).to(device))
+        log_RV = logits_RTV[:, 0].double().log_softmax(1).index_fill(1, never, -torch.inf)
+        log_BKV = log_RV.cpu().unflatten(0, (-1, beam))
         best_BC, from_BC, symbol_BC = _likeliest(total_BK[:, :, None] + log_BKV, 2 * beam)
         ends_BC = symbol_BC == field.end
         for place, row in enumerate(working):
@@ -57,7 +57,7 @@ def search(
                 if best_BC[place, rank] > -torch.inf:
                     said = said_BKT[place, from_BC[place, rank], 1:].tolist()
                     finished[row].append((float(best_BC[place, rank]) / _penalty(length, alpha), said))
-        total_BK, rank_BK = best_BC.masked_fill(ends_BC, -torch.inf).sort(1, descending=True, stable=True)
+        total_BK, rank_BK = best_BC.masked_fill(ends_BC, -torch.inf).sort(stable=True, dim=1, descending=True)
         total_BK, rank_BK = total_BK[:, :beam], rank_BK[:, :beam]
         if total_BK.shape[1] < beam:  # a vocabulary smaller than the beam
             lacking = (0, beam - total_BK.shape[1])

@@ -69,7 +69,7 @@ class Translation(Task):
 
     @torch.no_grad()
     def evaluate(self, network: Any, dataset: Dataset, seed: int = 0, reference: Dataset | None = None) -> Evaluation:
-        """`rows` are exact matches (0 or 1) where that is the metric. `predictions` and `truth` are texts (symbols, where the data do
+        """`rows` are exact matches (0 or 1) where that is the metric. `predictions` and `truth` are texts (symbols, where data do
         not say what they stand for); `extra` has the signatures of BLEU and chrF, and BLEU's counts of each row."""
         ((name, field),) = dataset.spec.outputs.items()
         assert isinstance(field, Tokens)
@@ -125,11 +125,9 @@ class Translation(Task):
         order = torch.randperm(len(offsets) - 1, generator=generator(seed))
         lengths = (offsets[1:] - offsets[:-1])[order]
         where = torch.cat([torch.arange(int(offsets[row]), int(offsets[row + 1])) for row in order.tolist()])
-        moved = {
-            "values": stored["values"][where.to(stored["values"].device)],
-            "offsets": torch.cat([offsets[:1], lengths.cumsum(0)]),
-        }
-        return dataset.replaced({name: {**stored, **moved}})
+        moved = stored["values"][where.to(stored["values"].device)]
+        places = torch.cat([offsets[:1], lengths.cumsum(0)])
+        return dataset.replaced({name: {**stored, "values": moved, "offsets": places}})
 
     def decode(self, outputs: dict[str, Tensor], spec: Spec) -> dict[str, list]:
         """Answers as texts."""

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from nnzoo.blocks.probe import Probe
-from nnzoo.core.abilities import Encodes, Samples, Steps, Surprise
+from nnzoo.core.abilities import Encodes, Samples, Steps, Surprise, Translates
 from nnzoo.core.dataset import Batch, Dataset, move_batch
 from nnzoo.core.errors import ConfigError, DataError, RunError
 from nnzoo.core.fields import Classes, Spec
@@ -23,11 +23,13 @@ from nnzoo.core.network import Can, Network
 from nnzoo.core.seeds import generator
 from nnzoo.core.task import Task, outputs_of
 from nnzoo.data.midi import midi_bytes
+from nnzoo.data.pair_preprocessing import A_TEXT
 from nnzoo.data.prepare import open_like
 from nnzoo.data.preprocessing import Opened, Preprocessing
-from nnzoo.data.raw import Raw, RawGraph, RawImages, RawSequences, RawTable, RawTexts
+from nnzoo.data.raw import Raw, RawGraph, RawImages, RawPairs, RawSequences, RawTable, RawTexts
 from nnzoo.data.sequence_preprocessing import SequencePreprocessing
 from nnzoo.data.text_preprocessing import END, START, UNKNOWN, TextPreprocessing
+from nnzoo.tasks._beam import search
 from nnzoo.tasks._generation import draw
 from nnzoo.tasks._playing import play
 from nnzoo.tasks._writing import write
@@ -66,17 +68,23 @@ class Loaded:
         """The fields of its data."""
         return self.network.spec
 
-    def predict(self, source: Any, batch: int = 256) -> pd.DataFrame:
+    def predict(self, source: Any, batch: int = 256, beam: int = 4) -> pd.DataFrame:
         """Answers for every row.
 
         A table comes back as it was with `predicted_<target>` (and `predicted_probability`) beside its columns; pictures as file,
-        label and probability; texts and nodes likewise; arrays as the answers alone.
+        label and probability; texts and nodes likewise; arrays as the answers alone. Translations are found by a search that keeps
+        `beam` answers side by side; of a bare text, `attrs["answer"]` of the frame is the translation.
         """
         if not self.spec.outputs:
             raise DataError(f"this {self.manifest.kind} was trained for {self.task.name} and answers no questions; use generate")
         opened = self._open(source)
-        columns = self.task.decode(outputs_of(self.network, opened.dataset, batch), self.spec)
+        if Translates in self._can:
+            columns = self._translated(opened, batch, beam)
+        else:
+            columns = self.task.decode(outputs_of(self.network, opened.dataset, batch), self.spec)
         frame = _beside(opened.raw, columns)
+        if opened.raw.name == A_TEXT:
+            frame.attrs["answer"] = next(iter(columns.values()))[0]
         if isinstance(source, pd.DataFrame) and len(source) == len(frame):
             frame.index = source.index
         return frame
@@ -170,6 +178,14 @@ class Loaded:
         opened = open_like(self.preprocessing, source, self.spec.train_size)
         return Opened(opened.dataset.to(self.network.device), opened.raw)
 
+    def _translated(self, opened: Opened, batch: int, beam: int) -> dict[str, list[str]]:
+        """An answer to each text; a text of nothing has an answer of nothing."""
+        assert isinstance(opened.raw, RawPairs)
+        (name,) = self.spec.outputs
+        codes = [row for some in opened.dataset.batches(batch) for row in search(self.network, some.inputs, beam)]
+        texts = self.preprocessing.restore(name, codes)
+        return {name: [text if source.strip() else "" for source, text in zip(opened.raw.source, texts)]}
+
     def _each(self, source: Any, of: Callable[[Batch], Tensor]) -> np.ndarray:
         dataset: Dataset = self._open(source).dataset
         with torch.no_grad():
@@ -240,6 +256,8 @@ def _beside(raw: Raw, columns: Mapping[str, list]) -> pd.DataFrame:
             frame = pd.DataFrame({"file": raw.files}) if raw.files else pd.DataFrame(index=range(len(raw)))
         case RawTexts():
             frame = pd.DataFrame({"text": raw.texts})
+        case RawPairs():
+            frame = pd.DataFrame({"source": raw.source, **({} if raw.target is None else {"target": raw.target})})
         case RawGraph():
             frame = pd.DataFrame({"node": raw.nodes or range(len(raw))})
         case _:

@@ -20,11 +20,11 @@ def evaluate(run: Run, data: Any, *, seed: int = 0) -> dict[str, float]:
     return opened(run).evaluate(data, seed)
 
 
-def predict(run: Run, data: Any, *, out: Path | str | None = None) -> pd.DataFrame:
+def predict(run: Run, data: Any, *, out: Path | str | None = None, beam: int = 4) -> pd.DataFrame:
     """A run's answers for every row, as `Loaded.predict` gives them; also written to `out`. Raises NnzooError."""
     if out is not None:
         _writer(Path(out))  # before any work is done
-    frame = opened(run).predict(data)
+    frame = opened(run).predict(data, beam=beam)
     if out is not None:
         save_predictions(frame, out)
     return frame

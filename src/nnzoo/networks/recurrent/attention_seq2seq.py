@@ -1,15 +1,15 @@
 """Attention seq2seq: one network reads a text, another writes the answer and looks back, at every symbol, where it needs to.
 
-    h_j   = [f_j; b_j],   f a GRU over x_1 .. x_S,   b a GRU over x_S .. x_1      annotations of the source  (Bahdanau 2015, sec. 3.2)
-    s_0   = tanh(W_s b_1)                                                         where writing begins       (app. A.2.2)
-    e_ij  = v_a^T tanh(W_a s_(i-1) + U_a h_j)                                     how well h_j fits          (app. A.1.2)
-    a_ij  = exp(e_ij) / sum_k exp(e_ik),   c_i = sum_j a_ij h_j                   attention, what it sees    (eq. 5 and 6)
-    s_i   = GRU(s_(i-1), [y_(i-1); c_i])                                          state of the writer        (app. A.2.2)
-    t_i   = max of each pair of U_o s_i + V_o y_(i-1) + C_o c_i                   maxout read-out            (app. A.2.2)
-    p(y_i | y_1 .. y_(i-1), x) = softmax(W_o t_i)                                 the next symbol            (eq. 4)
+    h_j   = [f_j; b_j],   f a GRU over x_1 .. x_S,   b a GRU over x_S .. x_1      annotations, source  (Bahdanau 2015, sec. 3.2)
+    s_0   = tanh(W_s b_1)                                                         where writing begins (app. A.2.2)
+    e_ij  = v_a^T tanh(W_a s_(i-1) + U_a h_j)                                     how well h_j fits    (app. A.1.2)
+    a_ij  = exp(e_ij) / sum_k exp(e_ik),   c_i = sum_j a_ij h_j                   attention, its sight (eq. 5 and 6)
+    s_i   = GRU(s_(i-1), [y_(i-1); c_i])                                          state of the writer  (app. A.2.2)
+    t_i   = max of each pair of U_o s_i + V_o y_(i-1) + C_o c_i                   maxout read-out      (app. A.2.2)
+    p(y_i | y_1 .. y_(i-1), x) = softmax(W_o t_i)                                 the next symbol      (eq. 4)
 
 Before attention, a whole sentence had to pass through one vector. U_a h_j does not depend on i and is computed once a sentence.
-While it learns, y_(i-1) is the right symbol (teacher forcing); the read-out takes s_i as eq. 4 says, where the appendix has s_(i-1).
+While it learns, y_(i-1) is the right symbol (teacher forcing). The read-out takes s_i as eq. 4 says; the appendix has s_(i-1).
 The GRUs are the library's, whose reset gate acts on U s rather than on s.
 
 Shapes: B batch, S source symbols, T symbols of the answer, D width of a symbol, H hidden, A attention, V vocabulary of the answer.
@@ -55,7 +55,7 @@ class Config(NetworkConfig):
 
 
 class State(NamedTuple):
-    """What is known before a symbol: the writer's state (B H), annotations (B S 2H), U_a h (B S A), and where the source is (B S)."""
+    """What is known before a symbol: the writer's state (B H), annotations (B S 2H), U_a h (B S A), where source is (B S)."""
 
     s_BH: Tensor
     h_BSE: Tensor
@@ -194,7 +194,7 @@ class AttentionSeq2Seq(Network):
         paper="Bahdanau, Cho & Bengio, Neural Machine Translation by Jointly Learning to Align and Translate, ICLR 2015",
         year=2015,
         learns="supervised, from pairs of texts; by gradient through time, the right symbols given",
-        good_at="turning one text into another whose parts correspond: translation, spelling, dates; a few thousand pairs are enough",
+        good_at="turning one text into another whose parts correspond: translation, spelling, dates; from a few thousand pairs on",
         weak_at="steps wait for one another, so it learns slowly from long texts; larger sets of pairs are a transformer's",
         cost="each symbol of the answer looks at each of the source: S (A + 2 H) multiplications beside the GRU's 3 H (D + 3 H)",
     )
