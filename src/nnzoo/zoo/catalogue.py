@@ -82,7 +82,7 @@ def tasks_of(cls: type[Network]) -> dict[str, list[str]]:
 @cache
 def usual_specs() -> tuple[Spec, ...]:
     """The shapes of data that people have: every kind of input alone, and with every kind of output."""
-    from nnzoo.core.fields import AnyField, Category, Classes, Graph, Image, Spec, Table, Tokens, Values
+    from nnzoo.core.fields import AnyField, Category, Classes, Graph, Image, Series, Spec, Table, Tags, Tokens, Values
 
     numbers = ("a", "b")
     inputs: tuple[AnyField, ...] = (
@@ -92,6 +92,8 @@ def usual_specs() -> tuple[Spec, ...]:
         Image(channels=3, height=32, width=32),
         Tokens(vocabulary=50, longest=20, lines=True),
         Tokens(vocabulary=50, longest=100_000, lines=False),
+        Series(names=numbers, mean=(0.0, 0.0), std=(1.0, 1.0), longest=50, even=False),
+        Series(names=numbers, mean=(0.0, 0.0), std=(1.0, 1.0), longest=50, even=False, binary=True),
         Graph(features=8),
     )
     outputs: tuple[dict[str, AnyField], ...] = (
@@ -100,6 +102,7 @@ def usual_specs() -> tuple[Spec, ...]:
         {"y": Values(names=("y",), mean=(0.0,), std=(1.0,))},
         {"y": Values(names=("y", "z"), mean=(0.0, 0.0), std=(1.0, 1.0))},
         {"y": Image(channels=1, height=8, width=8)},
+        {"y": Tags(labels=("no", "yes"))},
     )
     return tuple(Spec(inputs={"x": x}, outputs=y, train_size=1000) for x in inputs for y in outputs)
 

@@ -46,6 +46,7 @@ SORTS = {
     "images": ("nnzoo.data.image_preprocessing", "ImagePreprocessing"),
     "texts": ("nnzoo.data.text_preprocessing", "TextPreprocessing"),
     "graph": ("nnzoo.data.graph_preprocessing", "GraphPreprocessing"),
+    "sequences": ("nnzoo.data.sequence_preprocessing", "SequencePreprocessing"),
     "pairs": ("nnzoo.data.pair_preprocessing", "PairPreprocessing"),
 }
 Kinds = Mapping[str, "type[Network] | str"]
