@@ -226,7 +226,9 @@ def test_what_was_understood_is_json():
 
 
 def test_saved_sorts_are_found():
-    assert set(sorts()) == {"table", "images", "texts", "graph"} and all(sorts()[name].sort == name for name in sorts())
+    assert set(sorts()) == {"table", "images", "texts", "graph", "sequences", "pairs", "series"} and all(
+        sorts()[name].sort == name for name in sorts()
+    )
 
 
 @real

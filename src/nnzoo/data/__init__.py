@@ -21,6 +21,7 @@ _WHERE = {
     "RawImages": "raw",
     "RawSequences": "raw",
     "RawPairs": "raw",
+    "RawSeries": "raw",
     "RawTable": "raw",
     "RawTexts": "raw",
     "sequences_from_arrays": "sequences",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nnzoo.core.errors import DataError
-from nnzoo.data import known_files, made, made_pairs, made_sequences
+from nnzoo.data import known_files, known_series, made, made_pairs, made_sequences
 from nnzoo.data.graphs import karate
 from nnzoo.data.raw import Raw, RawImages, RawTable
 
@@ -73,6 +73,7 @@ _SETS: dict[str, tuple[str, Callable[[], Raw]]] = {
     "grid25": ("points from 25 Gaussians on a grid (made)", made.grid25),
     "moons": ("points along two half circles (made)", made.moons),
     "two-moons-classes": ("two half circles to be told apart (made)", made.two_moons_classes),
+    "mackey-glass": ("3,000 steps of the Mackey-Glass equation, tau 17, chaotic series (made)", made.mackey_glass),
     "planted-polynomial": ("5 numbers and a quadratic of some of them, coefficients known (made)", made.planted_polynomial),
     "names-like": ("3,000 made-up names of different length (made)", made.names_like),
     "dates": ("10,000 dates as people write them, and the same in ISO form; pairs of texts (made)", made_pairs.dates),
@@ -100,6 +101,14 @@ _SETS: dict[str, tuple[str, Callable[[], Raw]]] = {
     "california-housing": ("20,640 districts, median house value", known_files.california_housing),
     "wine-quality-red": ("1,599 red wines, 11 measures, quality", lambda: known_files.wine_quality("red")),
     "wine-quality-white": ("4,898 white wines, 11 measures, quality", lambda: known_files.wine_quality("white")),
+    "etth1": ("17,420 hours of a transformer: 6 loads and the oil's temperature, official parts", known_series.etth1),
+    "airline-passengers": ("144 months of passengers, 1949 to 1960", lambda: known_series.plain("airline-passengers")),
+    "daily-min-temperatures": (
+        "3,650 days in Melbourne, lowest temperature, 1981 to 1990",
+        lambda: known_series.plain("daily-min-temperatures"),
+    ),
+    "monthly-sunspots": ("2,820 months of sunspots, 1749 to 1983", lambda: known_series.plain("monthly-sunspots")),
+    "beijing-pm25": ("43,824 hours of fine dust and weather in Beijing, 2010 to 2014", known_series.beijing_pm25),
     "uci/concrete": ("1,030 concretes, compressive strength; :K takes published split K", lambda: known_files.uci("concrete")),
     "uci/energy": ("768 buildings, heating load; :K takes published split K", lambda: known_files.uci("energy")),
     "uci/power-plant": ("9,568 hours of a power plant, output; :K takes published split K", lambda: known_files.uci("power-plant")),

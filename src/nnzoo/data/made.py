@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nnzoo.core.seeds import generator
-from nnzoo.data.raw import RawTable, RawTexts
+from nnzoo.data.raw import RawSeries, RawTable, RawTexts
 
 _ONSETS = (
     "b",
@@ -114,6 +114,33 @@ def python_docs() -> RawTexts:
     from pydoc_data.topics import topics
 
     return RawTexts("python-docs", ["\n\n".join(topics[name] for name in sorted(topics))], lines=False)
+
+
+def mackey_glass(n: int = 3_000, tau: int = 17) -> RawSeries:
+    """The equation of Mackey & Glass 1977, chaotic at tau 17, a step one unit of time:
+
+        dx/dt = .2 x(t - tau) / (1 + x(t - tau)^10) - .1 x(t),    x(t) = 1.2 for t <= 0
+
+    by Runge-Kutta's rule of fourth order in steps of .1, the delayed value between steps as the mean of its neighbours (Jaeger &
+    Haas 2004). The first 500 units, in which it settles, are left out.
+    """
+    per_unit, settling = 10, 500
+    step, delay = 1 / per_unit, tau * per_unit
+    x = np.full(delay + 1 + (n + settling) * per_unit, 1.2)
+
+    def slope(now: float, before: float) -> float:
+        return 0.2 * before / (1 + before**10) - 0.1 * now
+
+    for t in range(delay, len(x) - 1):
+        now, old, next_old = float(x[t]), float(x[t - delay]), float(x[t - delay + 1])
+        middle = (old + next_old) / 2
+        k1 = slope(now, old)
+        k2 = slope(now + step / 2 * k1, middle)
+        k3 = slope(now + step / 2 * k2, middle)
+        k4 = slope(now + step * k3, next_old)
+        x[t + 1] = now + step / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+    values = x[delay + settling * per_unit :: per_unit][:n]
+    return RawSeries("mackey-glass", pd.DataFrame({"x": values}), horizon=17, history=102, truth={"tau": tau})
 
 
 def planted_polynomial(n: int = 600, seed: int = 0, variables: tuple[int, ...] = (2, 4)) -> RawTable:

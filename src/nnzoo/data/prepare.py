@@ -26,10 +26,12 @@ from nnzoo.data.columns import days_of, kind_of, numbers_of, texts_of
 from nnzoo.data.pairs import read_as_pairs, towards
 from nnzoo.data.places import physical_memory
 from nnzoo.data.preprocessing import Opened, Preprocessing
-from nnzoo.data.raw import Raw, RawGraph, RawImages, RawPairs, RawSequences, RawTable, RawTexts
+from nnzoo.data.raw import Raw, RawGraph, RawImages, RawPairs, RawSequences, RawSeries, RawTable, RawTexts
 from nnzoo.data.reading import read, read_known
+from nnzoo.data.series_parts import is_series, prepare_series
 from nnzoo.data.table_preprocessing import TablePreprocessing, output_kind
 from nnzoo.data.tables import known_column
+from nnzoo.data.texts import cut
 
 TARGET_NAMES = ("target", "label", "class", "y")
 TEXT_VALID = TEXT_TEST = 0.05  # of the characters of one long text
@@ -39,10 +41,12 @@ _SORTS: tuple[tuple[type[Raw], str, str], ...] = (
     (RawTexts, "texts", "TextPreprocessing"),
     (RawGraph, "graph", "GraphPreprocessing"),
     (RawSequences, "sequences", "SequencePreprocessing"),
+    (RawSeries, "series", "SeriesPreprocessing"),
     (RawPairs, "pairs", "PairPreprocessing"),
 )
 T = TypeVar("T")
-_MODULES = {"table": "table", "images": "image", "texts": "text", "graph": "graph", "sequences": "sequence", "pairs": "pair"}
+_MODULES = {"table": "table", "images": "image", "texts": "text", "graph": "graph"}
+_MODULES |= {"sequences": "sequence", "pairs": "pair", "series": "series"}
 
 
 def _naming_the_data(function: Callable[..., T]) -> Callable[..., T]:
@@ -98,6 +102,8 @@ def infer_task(raw: Raw, targets: Sequence[str] = ()) -> str:
         if not kinds:
             return "unconditional-generation"
         return "tabular-classification" if kinds == {"classes"} and len(targets) == 1 else "tabular-regression"
+    if isinstance(raw, RawSeries):
+        return "time-series-forecasting"
     labelled = getattr(raw, "labels", None) is not None
     if isinstance(raw, RawImages):
         return "image-classification" if labelled else "unconditional-image-generation"
@@ -143,6 +149,8 @@ def prepare(
     inherit: Preprocessing | None = None,
     dedup: bool = False,
     units: str | None = None,
+    horizon: int | None = None,
+    history: int | None = None,
 ) -> Prepared:
     """Open `source` and make training, validation and test parts of it.
 
@@ -150,7 +158,9 @@ def prepare(
     `valid` and `test` are sources of their own. `inherit` is a trained model's preprocessing, used instead of a new one. Rows of
     which no target is known are left out; with `dedup` also those that repeat another exactly or nearly (a row of the test part
     stays, its copies in training go). `units` is what texts that are translated are made of: characters, words, bpe or bpe:SIZE;
-    of pairs, `targets` names the side that is the answer. Raises DataError or ConfigError.
+    of pairs, `targets` names the side that is the answer.
+    Series, and tables of which forecasting is asked, are divided in time: `horizon` steps are
+    forecast from the `history` before them. Raises DataError or ConfigError.
     """
     raw = read_as_pairs(source, _only(targets)) if task == "translation" else read(source)
     if isinstance(raw, RawPairs):
@@ -161,6 +171,12 @@ def prepare(
         )
     if not len(raw):
         raise DataError(f"{raw.name} has no rows; give data with at least three")
+    if is_series(raw, task, inherit):
+        named = (targets,) if isinstance(targets, str) else tuple(targets)
+        ahead: dict[str, Any] = {"horizon": horizon, "history": history, "task": task, "split": split, "weight": weight}
+        return prepare_series(raw, targets=named, valid=valid, test=test, inherit=inherit, **ahead)
+    if horizon is not None or history is not None:
+        raise ConfigError("--horizon and --history are for series; add --task time-series-forecasting, or leave them out")
     if isinstance(inherit, TablePreprocessing):
         targets = _inherited_targets(inherit, targets)
         weight = weight or inherit.weight
@@ -176,7 +192,7 @@ def prepare(
     if isinstance(raw, RawTexts) and not raw.lines and raw.labels is None:
         if split != "random":
             raise ConfigError(f"--split {split} needs a table; one long text is cut into contiguous pieces; leave --split out")
-        texts = _cut(raw, **{part: TEXT_VALID if share else 0.0 for part, share in wanted.items()})
+        texts = cut(raw, **{part: TEXT_VALID if share else 0.0 for part, share in wanted.items()})
         learned = _preprocessing(texts["train"], np.arange(len(texts["train"])), inherit, ways)
         made = {part: learned.open(text, len(texts["train"])).dataset for part, text in texts.items()}
         rows: dict[str, np.ndarray] = {}
@@ -239,11 +255,12 @@ def _without_copies(ready: Prepared, seen: Raw, inherit: Preprocessing | None, w
     return replace(ready, **changed, notes=[*ready.notes, note], dropped=dropped)
 
 
-def open_like(preprocessing: Preprocessing, source: Any, train_size: int = 0) -> Opened:
-    """New data as a trained model sees them: whatever `read` opens, or the preprocessing itself. Raises DataError."""
+def open_like(preprocessing: Preprocessing, source: Any, train_size: int = 0, to_answer: bool = False) -> Opened:
+    """New data as a trained model sees them: whatever `read` opens, or the preprocessing itself. `to_answer`: those rows alone that a
+    prediction answers. Raises DataError."""
     raw = read(source) if isinstance(source, (Raw, tuple)) else read_known(source) or preprocessing.read(source)
     _same_sort(preprocessing, raw)
-    return preprocessing.open(raw, train_size)
+    return preprocessing.ask(raw, train_size) if to_answer else preprocessing.open(raw, train_size)
 
 
 def place(parts: Parts, device: torch.device | str, limit_bytes: int | None = None) -> Parts:
@@ -359,27 +376,3 @@ def _times(cells: pd.Series) -> np.ndarray:
     if kind.kind not in ("date", "number"):
         raise DataError(f"column '{cells.name}' holds neither dates nor numbers, so rows cannot be ordered by it; name another")
     return days_of(cells, kind.form) if kind.kind == "date" else numbers_of(cells)
-
-
-def _cut(raw: RawTexts, valid: float, test: float) -> dict[str, RawTexts]:
-    """One long text as contiguous pieces: official parts where there are any, else the last characters are tested."""
-    whole = (
-        {part: "".join(t for t, p in zip(raw.texts, raw.part) if p == part) for part in ("train", "valid", "test")}
-        if raw.part is not None
-        else {}
-    )
-    train = whole.get("train") if raw.part is not None else "".join(raw.texts)
-    assert train is not None
-    length = len(train)
-    n_test = round(test * length) if test and not whole.get("test") else 0
-    n_valid = round(valid * length) if valid and not whole.get("valid") else 0
-    texts = {
-        "train": train[: length - n_valid - n_test],
-        "valid": whole.get("valid") or train[length - n_valid - n_test : length - n_test],
-        "test": whole.get("test") or train[length - n_test :],
-    }
-    kept = {part: text for part, text in texts.items() if part == "train" or {"valid": valid, "test": test}[part]}
-    for part, text in kept.items():
-        if len(text) < 3:
-            raise DataError(f"{raw.name} has {length} characters, which leaves {len(text)} for {part}; give a longer text")
-    return {part: replace(raw, texts=[text], part=None) for part, text in kept.items()}

@@ -77,6 +77,10 @@ class Preprocessing(ABC):
         weights = None if weight is None else torch.from_numpy(weight.astype(np.float32))
         return Opened(Dataset(self.spec(train_size), columns, weight=weights), raw)
 
+    def ask(self, raw: Raw, train_size: int = 0) -> Opened:
+        """The rows that a prediction answers, and what they are to the person: all of them, unless an answer is more than one row."""
+        return self.open(raw, train_size)
+
     def restore(self, name: str, value: Any) -> Any:
         """Standardised values of an input field in a person's terms (a frame, pixels 0..255, strings); for made data."""
         raise NotImplementedError  # abstract for the sorts that can be generated

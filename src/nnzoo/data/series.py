@@ -36,7 +36,9 @@ class Step(NamedTuple):
     unit: Unit
 
 
-def series_of(raw: RawTable, *, time: str = "", form: str = "", columns: Sequence[str] = (), targets: Sequence[str] = ()) -> RawSeries:
+def series_of(
+    raw: RawTable, *, time: str = "", form: str = "", columns: Sequence[str] = (), targets: Sequence[str] = ()
+) -> RawSeries:
     """A table as series. `time` names the column of dates (or of numbers to order by), of the form `form`; else the first column
     of dates is taken. `columns` are the columns wanted; else all that hold numbers. Raises DataError.
     """
@@ -148,7 +150,9 @@ def _stamps(raw: RawTable, cells: pd.Series, form: str) -> tuple[np.ndarray, str
     times = days_of(cells, form) * DAY if form else numbers_of(cells)
     missing = np.flatnonzero(np.isnan(times))
     if len(missing):
-        raise DataError(f"{raw.name}: column '{cells.name}', row {missing[0] + 1}: the date is missing; fill it in or remove the row")
+        raise DataError(
+            f"{raw.name}: column '{cells.name}', row {missing[0] + 1}: the date is missing; fill it in or remove the row"
+        )
     return times.round() if form else times, form
 
 

@@ -7,6 +7,7 @@ A .txt file (.txt.gz too) is one long text, unless it looks like a list: at leas
 from __future__ import annotations
 
 import codecs
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -86,3 +87,27 @@ def texts_from_list(texts: list[str], labels: list[str] | None = None, *, lines:
     if labels is not None and len(labels) != len(texts):
         raise DataError(f"there are {len(texts)} texts and {len(labels)} labels; give one label for each text")
     return RawTexts(name, list(texts), lines=lines, labels=None if labels is None else np.array(labels, dtype=object))
+
+
+def cut(raw: RawTexts, valid: float, test: float) -> dict[str, RawTexts]:
+    """One long text as contiguous pieces: official parts where there are any, else the last characters are tested."""
+    whole = (
+        {part: "".join(t for t, p in zip(raw.texts, raw.part) if p == part) for part in ("train", "valid", "test")}
+        if raw.part is not None
+        else {}
+    )
+    train = whole.get("train") if raw.part is not None else "".join(raw.texts)
+    assert train is not None
+    length = len(train)
+    n_test = round(test * length) if test and not whole.get("test") else 0
+    n_valid = round(valid * length) if valid and not whole.get("valid") else 0
+    texts = {
+        "train": train[: length - n_valid - n_test],
+        "valid": whole.get("valid") or train[length - n_valid - n_test : length - n_test],
+        "test": whole.get("test") or train[length - n_test :],
+    }
+    kept = {part: text for part, text in texts.items() if part == "train" or {"valid": valid, "test": test}[part]}
+    for part, text in kept.items():
+        if len(text) < 3:
+            raise DataError(f"{raw.name} has {length} characters, which leaves {len(text)} for {part}; give a longer text")
+    return {part: replace(raw, texts=[text], part=None) for part, text in kept.items()}

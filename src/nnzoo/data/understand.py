@@ -10,12 +10,12 @@ import pandas as pd
 
 from nnzoo import networks, tasks
 from nnzoo.core.dataset import Dataset
-from nnzoo.core.fields import Classes, Spec, Values
+from nnzoo.core.fields import Classes, Future, Series, Spec, Values
 from nnzoo.core.network import Can
 from nnzoo.data.columns import ISO, kind_of, numbers_of, texts_of
 from nnzoo.data.doctor import examine
 from nnzoo.data.prepare import Prepared, prepare, sort_of
-from nnzoo.data.raw import RawGraph, RawImages, RawPairs, RawSequences, RawTable, RawTexts
+from nnzoo.data.raw import RawGraph, RawImages, RawPairs, RawSequences, RawSeries, RawTable, RawTexts
 from nnzoo.data.table_preprocessing import TablePreprocessing
 
 TOP = 10
@@ -34,7 +34,7 @@ def understand(source: Any, **same: Any) -> dict[str, Any]:
         "sort": sort_of(raw),
         "rows": len(raw),
         "task": ready.task.name,
-        "targets": [n for field in spec.outputs.values() for n in (field.names if isinstance(field, Values) else [])]
+        "targets": [n for field in spec.outputs.values() for n in (field.names if isinstance(field, (Values, Future)) else [])]
         or list(spec.outputs),
         "fields": _fields(ready),
         "parts": {p: len(d) for p, d in (("train", parts.train), ("valid", parts.valid), ("test", parts.test)) if d is not None},
@@ -97,6 +97,8 @@ def _fields(ready: Prepared) -> list[dict[str, Any]]:
         if raw.tags is not None:
             tags = pd.Series(np.concatenate(raw.tags), dtype=object)
             fields.append({"name": raw.label_name, "kind": "label at every step", "role": "target", **_texts(tags)})
+    elif isinstance(raw, RawSeries):
+        fields += _series(raw, ready.spec)
     labels = getattr(raw, "labels", None)
     if labels is not None:
         cells = pd.Series(labels, dtype=object, name=raw.label_name)  # type: ignore[attr-defined]
@@ -116,6 +118,21 @@ def _sequence(raw: RawSequences) -> dict[str, Any]:
     kind = "piano roll" if raw.binary and not (raw.tags or raw.value_names) else "sequence"
     about = {"channels": len(raw.names), "steps": sum(lengths), "range": [min(lengths), max(lengths)]}
     return {"name": "sequence", "kind": kind, "role": "input", **about}
+
+
+def _series(raw: RawSeries, spec: Spec) -> list[dict[str, Any]]:
+    """The dates, then a column a series; what was missing is counted before it was filled."""
+    (series,), (future,) = spec.inputs.values(), spec.outputs.values()
+    assert isinstance(series, Series) and isinstance(future, Future)
+    found: list[dict[str, Any]] = []
+    if raw.dates is not None:
+        ends = [str(pd.Timestamp(date)) for date in (raw.dates[0], raw.dates[-1])]
+        found.append({"name": raw.time, "kind": "date", "role": "time", "distinct": len(raw), "range": ends})
+    for name in raw.frame.columns:
+        counts = {**_numbers(raw.frame[name]), "missing": raw.faults.missing.get(name, 0)}
+        role = "input and target" if name in future.names else "input" if name in series.names else "left out"
+        found.append({"name": name, "kind": "series", "role": role, **counts})
+    return found
 
 
 def _column(cells: pd.Series, learned: TablePreprocessing, train: np.ndarray) -> dict[str, Any]:

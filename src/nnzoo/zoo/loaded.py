@@ -26,7 +26,7 @@ from nnzoo.data.midi import midi_bytes
 from nnzoo.data.pair_preprocessing import A_TEXT
 from nnzoo.data.prepare import open_like
 from nnzoo.data.preprocessing import Opened, Preprocessing
-from nnzoo.data.raw import Raw, RawGraph, RawImages, RawPairs, RawSequences, RawTable, RawTexts
+from nnzoo.data.raw import Raw, RawGraph, RawImages, RawPairs, RawSequences, RawSeries, RawTable, RawTexts
 from nnzoo.data.sequence_preprocessing import SequencePreprocessing
 from nnzoo.data.text_preprocessing import END, START, UNKNOWN, TextPreprocessing
 from nnzoo.tasks._beam import search
@@ -82,6 +82,13 @@ class Loaded:
             columns = self._translated(opened, batch, beam)
         else:
             columns = self.task.decode(outputs_of(self.network, opened.dataset, batch), self.spec)
+        label and probability; texts and nodes likewise; arrays as the answers alone. Of series the steps that come after their
+        end, with dates that go on.
+        """
+        if not self.spec.outputs:
+            raise DataError(f"this {self.manifest.kind} was trained for {self.task.name} and answers no questions; use generate")
+        opened = self._open(source, to_answer=True)
+        columns = self.task.decode(outputs_of(self.network, opened.dataset, batch), self.spec)
         frame = _beside(opened.raw, columns)
         if opened.raw.name == A_TEXT:
             frame.attrs["answer"] = next(iter(columns.values()))[0]
@@ -174,8 +181,8 @@ class Loaded:
         if ability not in self._can:
             raise ConfigError(f"{self.manifest.kind} trained for {self.task.name} {sentence}; `nnzoo kinds` says which kinds do")
 
-    def _open(self, source: Any) -> Opened:
-        opened = open_like(self.preprocessing, source, self.spec.train_size)
+    def _open(self, source: Any, to_answer: bool = False) -> Opened:
+        opened = open_like(self.preprocessing, source, self.spec.train_size, to_answer)
         return Opened(opened.dataset.to(self.network.device), opened.raw)
 
     def _translated(self, opened: Opened, batch: int, beam: int) -> dict[str, list[str]]:
@@ -260,6 +267,8 @@ def _beside(raw: Raw, columns: Mapping[str, list]) -> pd.DataFrame:
             frame = pd.DataFrame({"source": raw.source, **({} if raw.target is None else {"target": raw.target})})
         case RawGraph():
             frame = pd.DataFrame({"node": raw.nodes or range(len(raw))})
+        case RawSeries():
+            frame = raw.frame
         case _:
             frame = pd.DataFrame(index=range(len(raw)))
     for name, values in columns.items():

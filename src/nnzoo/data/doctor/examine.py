@@ -10,10 +10,10 @@ import numpy as np
 
 from nnzoo.core.events import Listener, Warned
 from nnzoo.core.network import Network
-from nnzoo.data.doctor import balance, columns, copies, drift, leakage, pictures, text_columns, texts, values
+from nnzoo.data.doctor import balance, columns, copies, drift, leakage, pictures, series, text_columns, texts, values
 from nnzoo.data.doctor.finding import Finding, count, in_order
 from nnzoo.data.doctor.view import PARTS, TableView, View, view_of
-from nnzoo.data.raw import RawImages, RawTable, RawTexts
+from nnzoo.data.raw import RawImages, RawSeries, RawTable, RawTexts
 
 if TYPE_CHECKING:
     from nnzoo.data.prepare import Prepared
@@ -49,6 +49,9 @@ def summary(found: Sequence[Finding]) -> str:
 
 def _found(prepared: Prepared) -> Iterator[Finding]:
     yield from _dropped(prepared)
+    if isinstance(prepared.raw, RawSeries):
+        yield from series.find(prepared.raw)
+        return
     view = view_of(prepared, _width(prepared))
     if view is None:
         yield from texts.long_texts(_long(prepared))
