@@ -72,23 +72,17 @@ class Loaded:
         """Answers for every row.
 
         A table comes back as it was with `predicted_<target>` (and `predicted_probability`) beside its columns; pictures as file,
-        label and probability; texts and nodes likewise; arrays as the answers alone. Translations are found by a search that keeps
-        `beam` answers side by side; of a bare text, `attrs["answer"]` of the frame is the translation.
-        """
-        if not self.spec.outputs:
-            raise DataError(f"this {self.manifest.kind} was trained for {self.task.name} and answers no questions; use generate")
-        opened = self._open(source)
-        if Translates in self._can:
-            columns = self._translated(opened, batch, beam)
-        else:
-            columns = self.task.decode(outputs_of(self.network, opened.dataset, batch), self.spec)
-        label and probability; texts and nodes likewise; arrays as the answers alone. Of series the steps that come after their
-        end, with dates that go on.
+        label and probability; texts and nodes likewise; arrays as the answers alone. Of series the steps that come after their end,
+        with dates that go on. Translations are found by a search that keeps `beam` answers side by side; of a bare text,
+        `attrs["answer"]` of the frame is the translation.
         """
         if not self.spec.outputs:
             raise DataError(f"this {self.manifest.kind} was trained for {self.task.name} and answers no questions; use generate")
         opened = self._open(source, to_answer=True)
-        columns = self.task.decode(outputs_of(self.network, opened.dataset, batch), self.spec)
+        if Translates in self._can:
+            columns = self._translated(opened, batch, beam)
+        else:
+            columns = self.task.decode(outputs_of(self.network, opened.dataset, batch), self.spec)
         frame = _beside(opened.raw, columns)
         if opened.raw.name == A_TEXT:
             frame.attrs["answer"] = next(iter(columns.values()))[0]
