@@ -269,7 +269,7 @@ def _pixels(picture: Image.Image, size: Size, where: str) -> np.ndarray:
     if mode in ("I", "F") or mode.startswith("I;16"):
         values = np.asarray(picture)
         if mode == "F" or values.min(initial=0) < 0 or values.max(initial=0) > 65535:
-            raise DataError(f"{where} has pixels of {mode} type beyond 16 bits; save it with 8 or 16 bits a channel")
+            raise DataError(f"{where} holds fractions or numbers beyond 16 bits; save it with 8 or 16 bits a channel")
         picture = Image.fromarray((values.astype(np.uint32) // 257).astype(np.uint8))
     elif mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
         clear = picture.convert("RGBA")
