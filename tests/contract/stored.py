@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch.utils import _pytree as pytree
 
 from nnzoo.core.abilities import FromNoise
-from nnzoo.core.fields import Graph, GraphValue, Image, Rows, Sequences, Table, Tokens
+from nnzoo.core.fields import Course, Graph, GraphValue, Image, Rows, Sequences, Series, Table, Tokens
 from nnzoo.zoo.runs import load_run
 
 FOLDER = Path(__file__).parent / "stored_runs"
@@ -52,6 +52,7 @@ def _inputs(network: Any, spec: Any, leaves: list[torch.Tensor]) -> dict[str, An
     else:
         empty = torch.zeros(1)
         values = {Image: empty, Table: Rows(empty, empty), Tokens: Sequences(empty, empty), Graph: GraphValue(empty, empty, empty)}
+        values[Series] = Course(empty, empty)
         like = {name: values[type(field)] for name, field in spec.inputs.items()}
     return pytree.tree_unflatten(leaves, pytree.tree_structure(like))
 

@@ -74,6 +74,8 @@ def data(
     weight: o.Weight = None,
     dedup: o.Dedup = False,
     units: o.Units = None,
+    horizon: o.Horizon = None,
+    history: o.History = None,
     seed: o.Seed = 0,
     json: o.Json = False,
 ) -> None:
@@ -81,6 +83,7 @@ def data(
     from nnzoo.data.understand import understand
 
     ways = {"valid": valid, "test": test, "split": split, "weight": weight, "dedup": dedup, "units": units, "seed": seed}
+    ways |= {"horizon": horizon, "history": history}
     with working():
         found = understand(data, task=task, targets=target, **ways)
     if json:
@@ -119,9 +122,7 @@ def predict(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Where to write: .csv .tsv .json .jsonl .parquet")
     ] = None,
-    beam: Annotated[
-        int, typer.Option("--beam", metavar="N", help="Answers kept side by side while a translation is written.")
-    ] = 4,
+    beam: Annotated[int, typer.Option("--beam", metavar="N", help="Answers kept side by side while a translation is written.")] = 4,
     device: o.Device = "auto",
     own: o.Own = None,
     json: o.Json = False,

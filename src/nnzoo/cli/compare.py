@@ -25,6 +25,8 @@ def compare(
     weight: o.Weight = None,
     dedup: o.Dedup = False,
     units: o.Units = None,
+    horizon: o.Horizon = None,
+    history: o.History = None,
     metric: o.Metric = None,
     margin: Annotated[
         float | None,
@@ -73,6 +75,8 @@ def compare(
                 weight=weight,
                 dedup=dedup,
                 units=units,
+                horizon=horizon,
+                history=history,
                 metric=metric,
                 margin=margin,
                 kinds=named,

@@ -28,6 +28,8 @@ Dedup = Annotated[bool, _option("Drop rows, pictures or texts that repeat anothe
 Units = Annotated[
     str | None, _option("Of texts to translate: characters, words, bpe or bpe:SIZE; else as suits.", "--units", metavar="U")
 ]
+Horizon = Annotated[int | None, _option("Of series: steps to forecast.", "--horizon", metavar="N")]
+History = Annotated[int | None, _option("Of series: steps that a forecast reads.", "--history", metavar="N")]
 Metric = Annotated[str | None, _option("The score to judge by; each task has a usual one.", "--metric", metavar="M")]
 Seed = Annotated[int, _option("Whatever is random follows from it.", "--seed", metavar="N", default=True)]
 Device = Annotated[str, _option("auto, cpu, cuda, ...", "--device", metavar="D", default=True)]

@@ -23,6 +23,8 @@ def train(
     weight: o.Weight = None,
     dedup: o.Dedup = False,
     units: o.Units = None,
+    horizon: o.Horizon = None,
+    history: o.History = None,
     metric: o.Metric = None,
     settings: Annotated[
         list[str], typer.Option("--set", metavar="FIELD=VALUE", help="A setting of the kind.", show_default=False)
@@ -63,6 +65,8 @@ def train(
             weight=weight,
             dedup=dedup,
             units=units,
+            horizon=horizon,
+            history=history,
             metric=metric,
             config=config,
             budget=budget,

@@ -52,6 +52,8 @@ def compare(
     weight: str | None = None,
     dedup: bool = False,
     units: str | None = None,
+    horizon: int | None = None,
+    history: int | None = None,
     metric: str | None = None,
     margin: float | None = None,
     kinds: Sequence[str | type[Network]] | None = None,
@@ -82,7 +84,8 @@ def compare(
     `margin` is the smallest difference that matters, in units of the metric (accuracy: 0.01 is a point; None: see `verdict`).
     `groups` are columns by whose values the test rows are also scored group by group. `out` is where the report goes (HTML; None:
     none is written), `command` the line that the report shows to repeat the race, `more` are fields of `Settings`. A kind that
-    fails becomes an entry with an error. `dedup` drops copies of rows; `units` are those of texts to translate.
+    fails becomes an entry with an error. `dedup` drops copies of rows; `units` are those of texts to translate, `horizon` and
+    `history` steps to forecast and to read of series.
     `track` names trackers (tensorboard, mlflow) that are told everything. Raises NnzooError where nothing can be compared.
     """
     from nnzoo.data.doctor import announce
@@ -101,6 +104,7 @@ def compare(
     began = time.perf_counter()
     targets = (target,) if isinstance(target, str) else tuple(target)
     ways: dict[str, Any] = {"valid": valid, "test": test, "split": split, "weight": weight, "dedup": dedup, "units": units}
+    ways |= {"horizon": horizon, "history": history}
     prepared = prepare(source, task=task, targets=targets, seed=seed, **ways)
     judge = with_metric(prepared.task, metric)
     held_out = prepared.parts.test
@@ -111,7 +115,8 @@ def compare(
     apart = {part: named(given, part) for part, given in (("valid", valid), ("test", test)) if given is not None}
     asked: dict[str, Any] = {"task": task, "target": targets, "split": split, "weight": weight} | apart
     asked |= {"dedup": dedup, "metric": metric, "margin": margin, "group": columns, "kinds": ",".join(able), "device": device}
-    asked |= {"units": units, "budget": None if per_run else budget, "per_run": per_run, "tune": tune, "workers": workers} | more
+    asked |= {"units": units, "horizon": horizon, "history": history}
+    asked |= {"budget": None if per_run else budget, "per_run": per_run, "tune": tune, "workers": workers} | more
     unknown = set(config) - set(able) - {r.kind for r in refused}
     if unknown:
         raise ConfigError(
