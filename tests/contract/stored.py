@@ -25,6 +25,7 @@ TINY: dict[str, dict[str, Any]] = {
     "wgan_gp": {"width": 8},
     "latent_diffusion": {"width": 8, "steps": 10},
     "lstm": {"width": 8, "hidden": 8},
+    "attention_seq2seq": {"width": 8, "hidden": 8, "attention": 8},
     "gcn": {"hidden": 4},
     "rbm": {"hidden": 8},
     "gmdh": {"width": 4, "depth": 2},

@@ -99,6 +99,7 @@ def baselines_for(spec: Spec) -> list[type[Baseline]]:
     from nnzoo.comparing import made_baselines as made
     from nnzoo.comparing import plain_baselines as plain
     from nnzoo.comparing import sequence_baselines as sequence
+    from nnzoo.comparing import translation_baselines as translation
     from nnzoo.comparing import tree_baselines as trees
 
     if not spec.outputs:
@@ -112,6 +113,8 @@ def baselines_for(spec: Spec) -> list[type[Baseline]]:
         return [plain.Mean, linear.RidgeRegression, trees.BoostedRegression]
     if spec.only("outputs", Image) and spec.only("inputs", Table):
         return [plain.Mean, linear.RidgeRegression]
+    if spec.only("outputs", Tokens) and spec.only("inputs", Tokens):
+        return [translation.CopySource, translation.NearestSource]
     if not spec.only("outputs", Classes):
         return []
     if spec.only("inputs", Table, Image):

@@ -14,7 +14,7 @@ import numpy as np
 
 from nnzoo.core.task import Evaluation
 
-SHARES = ("accuracy", "balanced_accuracy", "macro_f1")  # scores between 0 and 1 that count right answers
+SHARES = ("accuracy", "balanced_accuracy", "macro_f1", "exact_match")  # scores between 0 and 1 that count right answers
 MOST_COLUMNS = 3000  # labels or targets beyond a third or a fifth of this take too much memory
 
 
@@ -39,6 +39,8 @@ def columns_of(evaluation: Evaluation, metric: str, weight_N: np.ndarray | None 
     if metric == "log_loss" and evaluation.predictions is not None:
         true_N = evaluation.predictions[np.arange(len(evaluation.truth)), evaluation.truth]
         return _mean(-np.log(true_N.clip(1e-12)), weight_N)
+    if metric == "bleu" and "bleu_rows" in evaluation.extra:
+        return Columns(np.asarray(evaluation.extra["bleu_rows"], dtype=float), _bleu)
     if evaluation.rows is not None and np.isclose(evaluation.rows.mean(), evaluation.scores[metric], rtol=1e-6, atol=1e-9):
         columns = _mean(evaluation.rows, None)  # each row's weight is in its share
         return columns._replace(unseen_2C=np.array([[0.0, 1.0], [1.0, 1.0]])) if metric in SHARES else columns
@@ -69,6 +71,19 @@ def _by_label(evaluation: Evaluation, metric: str, weight_N: np.ndarray | None) 
     other_K = (share_K.sum() - share_K) / max(1, classes - 1)  # a wrong answer is any of the other labels
     unseen_2C = np.stack([np.concatenate([0 * share_K, share_K, other_K]), np.concatenate([share_K] * 3)])
     return Columns(rows_NC, score, unseen_2C)
+
+
+def _bleu(sums_RC: np.ndarray) -> np.ndarray:
+    """BLEU (R, 0 to 100) of sums of lengths of answer and reference, hits and counts of 1- to 4-grams (Papineni et al. 2002),
+    smoothed as sacrebleu does: the k-th order without a hit counts as half to the k of one."""
+    said_R, right_R, hits_R4, counts_R4 = sums_RC[:, 0], sums_RC[:, 1], sums_RC[:, 2:6], sums_RC[:, 6:10]
+    none_R4 = (hits_R4 == 0) & (counts_R4 > 0)
+    hits_R4 = np.where(none_R4, 0.5 ** none_R4.cumsum(1), hits_R4)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs_R4 = np.where(counts_R4 > 0, np.log(hits_R4 / counts_R4), -np.inf)
+        short_R = np.where(said_R < right_R, np.exp(1 - right_R / said_R), 1.0)
+    score_R = 100 * np.nan_to_num(short_R) * np.exp(logs_R4.mean(1))
+    return np.where(sums_RC[:, 2:6].any(1), score_R, 0.0)
 
 
 def _regression(evaluation: Evaluation, metric: str, weight_N: np.ndarray | None) -> Columns | None:

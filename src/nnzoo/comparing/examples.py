@@ -15,8 +15,9 @@ from nnzoo.comparing import residuals
 from nnzoo.comparing.charts import padded, scatter
 from nnzoo.comparing.entries import Comparison, Entry
 from nnzoo.comparing.labels import clipped
-from nnzoo.comparing.rows import grid, rows_shown, table
+from nnzoo.comparing.rows import clipped_lines, grid, rows_shown, table
 from nnzoo.comparing.scored import scored_rows
+from nnzoo.comparing.sequence_baselines import texts_of
 from nnzoo.core.dataset import Dataset
 from nnzoo.core.fields import Classes, Image, Table, Tokens, Values
 from nnzoo.core.seeds import generator
@@ -42,6 +43,8 @@ def sections(comparison: Comparison, colour: str) -> list[tuple[str, str]]:
         return residuals.sections(comparison, best, colour)
     if spec.only("outputs", Image):
         return _pictures(comparison, best)
+    if spec.only("outputs", Tokens):
+        return _translated(comparison, best)
     if spec.outputs:
         return []
     if spec.only("inputs", Tokens):
@@ -127,6 +130,24 @@ def _pictures(comparison: Comparison, best: Entry) -> list[tuple[str, str]]:
         return grid(pixels_NCHW.transpose(0, 2, 3, 1), [""] * len(pixels_NCHW), "picture")
 
     return [(f"Made by {best.kind}", shown(evaluation.predictions)), ("What was asked for", shown(evaluation.truth))]
+
+
+# ---- translations
+
+
+def _translated(comparison: Comparison, best: Entry) -> list[tuple[str, str]]:
+    """Sources of the test part with the right answers and what was answered, drawn at random."""
+    test, evaluation = _test(comparison), best.evaluations[0]
+    rows = torch.randperm(len(test), generator=generator(comparison.seeds[0], 9))[:SHOWN].sort().values
+    ((name, _),) = test.spec.inputs.items()
+    sources = comparison.prepared.preprocessing.restore(name, texts_of(test.take(rows).inputs[name]))
+    said, right = ([side[row] for row in rows.tolist()] for side in (evaluation.predictions, evaluation.truth))
+    cells = [[cell for (cell,) in row] for row in zip(*(clipped_lines(side) for side in (sources, right, said)))]
+    captions = ["right" if a == b else "other" for a, b in zip(said, right)]
+    shown = table(["source", "reference", best.kind], cells, captions)
+    signature = evaluation.extra.get("signatures", {}).get(comparison.metric)
+    words = "Test rows drawn at random; the likeliest symbol at every step." + (f" {signature}." if signature else "")
+    return [(f"Translated by {best.kind}", f'<p class="note">{escape(words)}</p>{shown}')]
 
 
 # ---- made data

@@ -13,6 +13,8 @@ NAMES = {
     "rmse": "RMSE",
     "mae": "MAE",
     "psnr": "PSNR",
+    "bleu": "BLEU",
+    "chrf": "chrF",
 }  # the others are their names without underlines
 
 

@@ -102,6 +102,7 @@ def usual_specs() -> tuple[Spec, ...]:
         {"y": Values(names=("y",), mean=(0.0,), std=(1.0,))},
         {"y": Values(names=("y", "z"), mean=(0.0, 0.0), std=(1.0, 1.0))},
         {"y": Image(channels=1, height=8, width=8)},
+        {"y": Tokens(vocabulary=50, longest=20, lines=True)},
         {"y": Tags(labels=("no", "yes"))},
     )
     return tuple(Spec(inputs={"x": x}, outputs=y, train_size=1000) for x in inputs for y in outputs)
