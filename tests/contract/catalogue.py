@@ -9,8 +9,10 @@ import pandas as pd
 
 from nnzoo.core.network import No
 from nnzoo.data.known import digits, read_known
+from nnzoo.data.made_sequences import adding
 from nnzoo.data.prepare import Prepared, prepare
-from nnzoo.data.raw import RawImages, RawPairs, RawTable, RawTexts
+from nnzoo.data.raw import RawImages, RawPairs, RawSequences, RawTable, RawTexts
+from nnzoo.data.sequences import sequences_from_arrays
 from nnzoo.networks import find, names
 
 
@@ -96,6 +98,29 @@ def _spelled() -> RawPairs:
     return RawPairs("figures", [" ".join(words[int(f)] for f in figure) for figure in figures], figures, ("words", "figures"))
 
 
+def _climbs() -> RawSequences:
+    """Numbers in pieces of different length, at every step whether it goes up or down from the one before (of the first: up)."""
+    draw = np.random.default_rng(7)
+    pieces = [draw.normal(size=(draw.integers(3, 10), 1)).astype(np.float32) for _ in range(300)]
+    tags = [np.where(np.diff(piece[:, 0], prepend=-9.0) > 0, "up", "down") for piece in pieces]
+    return sequences_from_arrays(pieces, tags, name="climbs")
+
+
+def _leans() -> RawSequences:
+    """Two channels in pieces of different length; the label is the one whose numbers are larger altogether."""
+    draw = np.random.default_rng(8)
+    pieces = [draw.normal(size=(draw.integers(2, 9), 2)).astype(np.float32) for _ in range(400)]
+    labels = ["left" if piece[:, 0].sum() > piece[:, 1].sum() else "right" for piece in pieces]
+    return sequences_from_arrays(pieces, labels, name="leans")
+
+
+def _tunes() -> RawSequences:
+    """Rolls of two notes, a fourth apart, that climb by one step on ten notes and begin again; the first is anywhere."""
+    draw = np.random.default_rng(9)
+    where = [draw.integers(10) + np.arange(draw.integers(4, 11)) for _ in range(200)]
+    return sequences_from_arrays([np.eye(10)[at % 10] + np.eye(10)[(at + 3) % 10] for at in where], name="tunes")
+
+
 _MAKERS = {
     "iris": lambda: prepare("iris"),
     "mixed-classes": lambda: prepare(_mixed_classes()),
@@ -111,6 +136,10 @@ _MAKERS = {
     "questions": lambda: prepare(_reviews()),
     "figures": lambda: prepare(_spelled()),
     "excerpt": lambda: prepare(_excerpt()),
+    "sums": lambda: prepare(adding(6, n=600)),
+    "climbs": lambda: prepare(_climbs()),
+    "leans": lambda: prepare(_leans()),
+    "tunes": lambda: prepare(_tunes()),
     "karate": lambda: prepare("karate"),
 }
 DATA = tuple(_MAKERS)
