@@ -136,7 +136,7 @@ def test_it_writes_notes_step_by_step_as_it_reads_them(kind: str) -> None:
 
 
 def test_a_network_that_writes_cannot_read_backwards() -> None:
-    with pytest.raises(ConfigError, match="gru: bidirectional=true reads what is still to be written"):
+    with pytest.raises(ConfigError, match="gru: bidirectional=true reads what is to be written"):
         network("gru", {}, bidirectional=True)
 
 

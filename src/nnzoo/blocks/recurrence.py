@@ -106,7 +106,7 @@ class Recurrent(Network):
         self.writes = not spec.outputs
         if self.writes and c.bidirectional:
             raise ConfigError(
-                f"{type(self).__name__.lower()}: bidirectional=true reads what is still to be written; leave it out, or name a target"
+                f"{type(self).__name__.lower()}: bidirectional=true reads what is to be written; leave it out, or name a target"
             )
         if isinstance(field, Tokens):
             self.embed = nn.Embedding(field.vocabulary, c.width)

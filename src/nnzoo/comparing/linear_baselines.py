@@ -20,6 +20,7 @@ from nnzoo.comparing.baselines import CELLS_A_SECOND, Predictor, as_output, feat
 from nnzoo.core.dataset import Dataset, Parts
 
 PENALTIES = (1.0, 0.01, 0.1, 10.0)  # of logistic regression: C; the first alone where the data are large
+PRECISE = 20_000_000  # numbers of this many at most are solved with in double precision
 SHRINKAGES = (1.0, 0.001, 0.01, 0.1, 10.0, 100.0, 1000.0)  # of ridge regression: alpha
 
 
@@ -87,6 +88,8 @@ class RidgeRegression(Predictor):
         x_ND, (y_NO, weight_NO) = _features(parts.train), numbers(parts.train)
         self.mean_D, self.std_D = x_ND.mean(0), x_ND.std(0) + 1e-6
         x_ND = (x_ND - self.mean_D) / self.std_D
+        if x_ND.size <= PRECISE:
+            x_ND = x_ND.astype(np.float64)  # columns that nearly follow from one another are beyond single precision
         fits = [self._fit(x_ND, y_NO, weight_NO, shrinkage) for shrinkage in (SHRINKAGES if parts.valid else SHRINKAGES[:1])]
         best_O = np.zeros(y_NO.shape[1], int)
         if parts.valid:
