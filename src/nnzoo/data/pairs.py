@@ -27,7 +27,7 @@ from nnzoo.data.texts import read_text
 
 LONGEST = 2000  # characters of one side
 TABLES = (".tsv", ".csv", ".jsonl", ".ndjson")
-_FILE = re.compile(r"(?P<stem>.+)\.(?P<language>[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?)(?:\.txt)?(?:\.gz)?")
+_FILE = re.compile(r"(?P<stem>.+)\.(?P<language>[a-z]{2,3}(?:[-_][A-Za-z]{2,4})?)")
 _OTHERS = """txt gz zip tar bz xz csv tsv npz npy png jpg jpe gif bmp tif ppm pgm pbm ico svg md py sh js wav mid mp ogg pdf doc xls
 xml tex rst log cfg ini bin dat pkl mat pt tmp bak"""
 _NO_LANGUAGES = frozenset(_OTHERS.split())
@@ -63,7 +63,7 @@ def find_pairs(path: Path) -> dict[str, tuple[Path, Path]]:
 
 def _language_file(path: Path) -> tuple[str, str] | None:
     """Stem and language of `train.de.gz`."""
-    match = _FILE.fullmatch(path.name)
+    match = _FILE.fullmatch(path.name.removesuffix(".gz").removesuffix(".txt"))
     if match is None or match["language"] in _NO_LANGUAGES or path.is_dir():
         return None
     return match["stem"], match["language"]
