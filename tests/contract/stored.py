@@ -26,6 +26,7 @@ TINY: dict[str, dict[str, Any]] = {
     "latent_diffusion": {"width": 8, "steps": 10},
     "lstm": {"width": 8, "hidden": 8},
     "attention_seq2seq": {"width": 8, "hidden": 8, "attention": 8},
+    "tcn": {"width": 8, "hidden": 8, "levels": 2},
     "gcn": {"hidden": 4},
     "rbm": {"hidden": 8},
     "gmdh": {"width": 4, "depth": 2},

@@ -49,14 +49,14 @@ class Config(NetworkConfig):
 
     width: int = Field(64, ge=1)  # D, of an embedded symbol
     hidden: int = Field(64, ge=1)  # H
-    levels: int = Field(4, ge=1)  # n, blocks
-    kernel: int = Field(5, ge=2)  # k
+    levels: int = Field(5, ge=1)  # n, blocks
+    kernel: int = Field(3, ge=2)  # k
     dropout: float = Field(0.1, ge=0, lt=1)
     lr: float = Field(4e-3, gt=0)
     weight_decay: float = Field(1e-2, ge=0)
     clip: float = Field(0.4, gt=0)
     batch: int = Field(32, ge=1)
-    window: int = Field(100, ge=1)
+    window: int = Field(64, ge=1)
     epochs: int = Field(20, ge=1)
     search: ClassVar[Space] = {
         "hidden": LogIntegers(16, 256),
