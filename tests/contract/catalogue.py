@@ -11,7 +11,7 @@ from nnzoo.core.network import No
 from nnzoo.data.known import digits, read_known
 from nnzoo.data.made_sequences import adding
 from nnzoo.data.prepare import Prepared, prepare
-from nnzoo.data.raw import RawImages, RawPairs, RawSequences, RawTable, RawTexts
+from nnzoo.data.raw import RawImages, RawPairs, RawSequences, RawSeries, RawTable, RawTexts
 from nnzoo.data.sequences import sequences_from_arrays
 from nnzoo.networks import find, names
 
@@ -84,6 +84,18 @@ def _reviews() -> RawTexts:
     return RawTexts("questions", lines, labels=np.array(labels, dtype=object))
 
 
+def _waves() -> RawSeries:
+    """Three series of 500 hours: a day's wave with a trend, one half a day behind, one twice as quick, all with noise."""
+    draw = np.random.default_rng(23)
+    hour = np.arange(500)
+    day = 2 * np.pi * hour / 24
+    noise = draw.normal(size=(500, 3)) * 0.2
+    clean = np.stack([np.sin(day) + hour / 500, np.cos(day), np.sin(2 * day)], 1)
+    frame = pd.DataFrame((clean + noise) * [3.0, 1.0, 0.1] + [10.0, 0.0, -1.0], columns=["rising", "even", "quick"])
+    dates = pd.date_range("2020-01-01", periods=500, freq="h").to_numpy().astype("datetime64[us]")
+    return RawSeries("waves", frame, dates=dates, time="hour", form="ISO8601")
+
+
 def _excerpt() -> RawTexts:
     raw = read_known("python-docs")
     assert isinstance(raw, RawTexts)
@@ -135,6 +147,7 @@ _MAKERS = {
     "names-like": lambda: prepare("names-like"),
     "questions": lambda: prepare(_reviews()),
     "figures": lambda: prepare(_spelled()),
+    "waves": lambda: prepare(_waves(), horizon=6, history=24),
     "excerpt": lambda: prepare(_excerpt()),
     "sums": lambda: prepare(adding(6, n=600)),
     "climbs": lambda: prepare(_climbs()),

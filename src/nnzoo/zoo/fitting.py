@@ -66,6 +66,8 @@ def train(
     weight: str | None = None,
     dedup: bool = False,
     units: str | None = None,
+    horizon: int | None = None,
+    history: int | None = None,
     metric: str | None = None,
     config: Mapping[str, Any] = {},
     budget: str | None = None,
@@ -83,6 +85,7 @@ def train(
     `data` is a path, a known set's name, a pandas frame, arrays or tensors. `config` sets fields of the kind's Config, `more`
     fields of `Settings` (precision, accumulate, patience, compile, checkpoint_seconds, timeout). `dedup` drops copies of rows;
     `units` are those of texts to translate (characters, words, bpe).
+    Of series `horizon` steps are forecast from the `history` before them.
     `from_run` starts from a saved run's weights and preprocessing. `track` names trackers (tensorboard, mlflow) that are told
     everything. Where torchrun has started several processes that call this
     alike, they train one network together, and the first of them writes and tells. Raises NnzooError with one sentence.
@@ -110,6 +113,8 @@ def train(
             inherit=None if base is None else base[1],
             dedup=dedup,
             units=units,
+            horizon=horizon,
+            history=history,
         )
         prepared.task = with_metric(prepared.task, metric)
         if base is not None:
@@ -128,6 +133,8 @@ def train(
             "split": split,
             "dedup": dedup or None,
             "units": units,
+            "horizon": horizon,
+            "history": history,
             "config": network.config.model_dump(mode="json"),
             "settings": {k: v for k, v in settings.facts().items() if k not in NO_MATTER},
             "from": None if from_run is None else sha256_of(Path(from_run) / "model.safetensors"),

@@ -48,6 +48,7 @@ SORTS = {
     "graph": ("nnzoo.data.graph_preprocessing", "GraphPreprocessing"),
     "sequences": ("nnzoo.data.sequence_preprocessing", "SequencePreprocessing"),
     "pairs": ("nnzoo.data.pair_preprocessing", "PairPreprocessing"),
+    "series": ("nnzoo.data.series_preprocessing", "SeriesPreprocessing"),
 }
 Kinds = Mapping[str, "type[Network] | str"]
 
