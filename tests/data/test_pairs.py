@@ -14,7 +14,7 @@ import pytest
 from nnzoo.core.errors import ConfigError, DataError
 from nnzoo.data.known import read_known
 from nnzoo.data.pair_preprocessing import PairPreprocessing
-from nnzoo.data.pair_units import UNKNOWN, Units, learn
+from nnzoo.data.units import UNKNOWN, Units, learn
 from nnzoo.data.prepare import prepare, sorts
 from nnzoo.data.preprocessing import load_preprocessing
 from nnzoo.data.raw import RawPairs

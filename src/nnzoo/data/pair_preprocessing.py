@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nnzoo.core.errors import DataError
 from nnzoo.core.fields import Spec, Stored, Tokens
-from nnzoo.data.pair_units import END, START, Units, chosen, learn
+from nnzoo.data.units import END, START, Units, chosen, learn
 from nnzoo.data.pairs import TABLES, find_pairs, read_pair_table, read_parallel
 from nnzoo.data.preprocessing import Preprocessing
 from nnzoo.data.raw import Raw, RawPairs, RawTexts

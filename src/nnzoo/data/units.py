@@ -1,7 +1,8 @@
-"""What a text is made of for a network that translates: characters, words, or byte-pair units.
+"""What a text is made of for a network: characters, words, or byte-pair units.
 
 Every unit is a piece of the text itself, the space before a word included, so that units put together are the text again:
-"A dog, 2 cats." is " a", " dog", ",", " 2", " cats", "." in words (small letters, spaces made single).
+"A dog, 2 cats." is " a", " dog", ",", " 2", " cats", "." in words (small letters, spaces made single). `exact` units keep capitals,
+line ends and every space, as a text that is to be written on needs it.
 
 Codes: 0 padding, 1 start, 2 end, 3 a unit that the training part did not have (or had once, for words), from 4 on the units.
 """
@@ -24,6 +25,7 @@ RAREST = 2  # how often a word stands in the training part at least
 BPE_UNITS = 8000
 SHORT = 20  # characters of an answer on average, up to which texts are read by characters
 _WORD = re.compile(r" ?(?:\w+|[^\w\s])")
+_EXACT = r" ?\w+| ?[^\w\s]+|\s"
 _SPACE = "\u2581"  # how the library of byte-pair units writes the space before a word
 
 
@@ -34,6 +36,7 @@ class Units:
     sort: str
     pieces: tuple[str, ...]
     merges: tuple[tuple[str, str], ...] = ()
+    exact: bool = False
     code_of: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -48,28 +51,32 @@ class Units:
     def codes(self, text: str) -> list[int]:
         """A text as codes, without a frame."""
         if self.sort == "bpe":
-            pieces = [piece.replace(_SPACE, " ") for piece in self._bpe().encode(_tidy(text)).tokens]
+            tokens = self._bpe().encode(text if self.exact else _tidy(text)).tokens
+            pieces = tokens if self.exact else [piece.replace(_SPACE, " ") for piece in tokens]
         else:
-            pieces = divided(text, self.sort)
+            pieces = divided(text, self.sort, self.exact)
         return [self.code_of.get(piece, UNKNOWN) for piece in pieces]
 
     def _bpe(self) -> Any:
         if self._encoder is None:  # type: ignore[attr-defined]
-            pieces = [piece.replace(" ", _SPACE) for piece in self.pieces]
+            pieces = [piece if self.exact else piece.replace(" ", _SPACE) for piece in self.pieces]
             vocabulary = {piece: code for code, piece in enumerate([UNKNOWN_SYMBOL, *pieces])}
             library = _library()
             model = library.models.BPE(vocabulary, list(self.merges), unk_token=UNKNOWN_SYMBOL)
-            object.__setattr__(self, "_encoder", _divider(library, model))
+            object.__setattr__(self, "_encoder", _divider(library, model, self.exact))
         return self._encoder  # type: ignore[attr-defined]
 
     def facts(self) -> dict[str, Any]:
         """As JSON."""
-        return {"sort": self.sort, "pieces": list(self.pieces), "merges": [list(merge) for merge in self.merges]}
+        exact = {"exact": True} if self.exact else {}
+        return {"sort": self.sort, "pieces": list(self.pieces), "merges": [list(merge) for merge in self.merges], **exact}
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> Units:
         """The inverse of `facts`."""
-        return cls(facts["sort"], tuple(facts["pieces"]), tuple((a, b) for a, b in facts["merges"]))
+        return cls(
+            facts["sort"], tuple(facts["pieces"]), tuple((a, b) for a, b in facts["merges"]), bool(facts.get("exact", False))
+        )
 
 
 def chosen(units: str | None, answers: Sequence[str]) -> str:
@@ -77,27 +84,34 @@ def chosen(units: str | None, answers: Sequence[str]) -> str:
     words otherwise. Raises ConfigError for an unknown one."""
     if units is None:
         return "characters" if sum(map(len, answers)) <= SHORT * len(answers) else "words"
+    return known_units(units)
+
+
+def known_units(units: str) -> str:
+    """What was asked for, if there are such units. Raises ConfigError."""
     sort, _, size = units.partition(":")
     if sort not in SORTS or (size and (sort != "bpe" or not size.isdecimal() or int(size) < 1)):
         raise ConfigError(f"--units {units} is not known; write characters, words, bpe or bpe:SIZE")
     return units
 
 
-def learn(units: str, texts: Sequence[str]) -> Units:
+def learn(units: str, texts: Sequence[str], exact: bool = False) -> Units:
     """The units of that sort (see `chosen`) that these texts have."""
     sort, _, size = units.partition(":")
     if any("\ud800" <= character <= "\udfff" for text in texts for character in text):
         raise DataError("the texts hold halves of characters (lone surrogates); decode them from UTF-8 anew")
     if sort == "bpe":
-        return _learn_bpe(texts, int(size or BPE_UNITS))
-    counts = Counter(piece for text in texts for piece in divided(text, sort))
+        return _learn_bpe(texts, int(size or BPE_UNITS), exact)
+    counts = Counter(piece for text in texts for piece in divided(text, sort, exact))
     rarest = RAREST if sort == "words" else 1
-    return Units(sort, tuple(sorted(piece for piece, count in counts.items() if count >= rarest)))
+    return Units(sort, tuple(sorted(piece for piece, count in counts.items() if count >= rarest)), exact=exact)
 
 
-def divided(text: str, sort: str) -> list[str]:
+def divided(text: str, sort: str, exact: bool = False) -> list[str]:
     """A text in characters or words."""
-    return list(text) if sort == "characters" else _WORD.findall(" " + _tidy(text).lower())
+    if sort == "characters":
+        return list(text)
+    return re.findall(_EXACT, text) if exact else _WORD.findall(" " + _tidy(text).lower())
 
 
 def _tidy(text: str) -> str:
@@ -105,23 +119,25 @@ def _tidy(text: str) -> str:
     return " ".join(text.split())
 
 
-def _learn_bpe(texts: Sequence[str], size: int) -> Units:
+def _learn_bpe(texts: Sequence[str], size: int, exact: bool = False) -> Units:
     """Byte-pair units (Sennrich et al. 2016): the commonest pair of neighbours becomes one unit, again and again."""
     library = _library()
-    divider = _divider(library, library.models.BPE(unk_token=UNKNOWN_SYMBOL))
+    divider = _divider(library, library.models.BPE(unk_token=UNKNOWN_SYMBOL), exact)
     trainer = library.trainers.BpeTrainer(
         vocab_size=size + 1, min_frequency=2, special_tokens=[UNKNOWN_SYMBOL], show_progress=False
     )
-    divider.train_from_iterator(map(_tidy, texts), trainer)
+    divider.train_from_iterator(texts if exact else map(_tidy, texts), trainer)
     model = json.loads(divider.to_str())["model"]
     pieces = sorted(model["vocab"], key=model["vocab"].get)
     merges = tuple((a, b) for a, b in (merge if isinstance(merge, list) else merge.split(" ") for merge in model["merges"]))
-    return Units("bpe", tuple(piece.replace(_SPACE, " ") for piece in pieces if piece != UNKNOWN_SYMBOL), merges)
+    kept = (piece if exact else piece.replace(_SPACE, " ") for piece in pieces if piece != UNKNOWN_SYMBOL)
+    return Units("bpe", tuple(kept), merges, exact)
 
 
-def _divider(library: Any, model: Any) -> Any:
+def _divider(library: Any, model: Any, exact: bool) -> Any:
     divider = library.Tokenizer(model)
-    divider.pre_tokenizer = library.pre_tokenizers.Metaspace()
+    before = library.pre_tokenizers
+    divider.pre_tokenizer = before.Split(library.Regex(_EXACT), "isolated") if exact else before.Metaspace()
     return divider
 
 
