@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from nnzoo.core.dataset import Dataset, Parts
-from nnzoo.core.fields import AnyField, Classes, Graph, GraphValue, Image, Spec, Table, Tokens, Values
+from nnzoo.core.fields import AnyField, Classes, Future, Graph, GraphValue, Image, Series, Spec, Table, Tokens, Values
 from nnzoo.core.seeds import generator
 
 CELLS_A_SECOND = 2e8  # rows x features x classes x rounds that one core gets through in a second, roughly
@@ -99,6 +99,7 @@ def baselines_for(spec: Spec) -> list[type[Baseline]]:
     from nnzoo.comparing import made_baselines as made
     from nnzoo.comparing import plain_baselines as plain
     from nnzoo.comparing import sequence_baselines as sequence
+    from nnzoo.comparing import series_baselines as series
     from nnzoo.comparing import translation_baselines as translation
     from nnzoo.comparing import tree_baselines as trees
 
@@ -115,6 +116,8 @@ def baselines_for(spec: Spec) -> list[type[Baseline]]:
         return [plain.Mean, linear.RidgeRegression]
     if spec.only("outputs", Tokens) and spec.only("inputs", Tokens):
         return [translation.CopySource, translation.NearestSource]
+    if spec.only("outputs", Future) and spec.only("inputs", Series):
+        return [series.RepeatLast, series.SeasonalNaive, series.RidgeOnLags]
     if not spec.only("outputs", Classes):
         return []
     if spec.only("inputs", Table, Image):
