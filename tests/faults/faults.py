@@ -38,8 +38,8 @@ class Fault:
 
     @property
     def remedy(self) -> str:
-        """What the line says to do: its last clause."""
-        return re.split(r"; |\. |: (?=it has|there are|write )|, (?=for others)", self.line)[-1]
+        """What the line says to do: its last clause (all of it where it has but one)."""
+        return re.split(r"; |\. |\? |: (?=give )", self.line)[-1]
 
     @property
     def shown(self) -> str:

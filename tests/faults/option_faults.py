@@ -89,7 +89,7 @@ FAULTS = [
         "a layer of no units",
         nothing,
         f"train mlp iris --set hidden=0 {OUT}",
-        "mlp: 'hidden' lists sizes, which are 1 or more, not 0",
+        "mlp: 'hidden' lists sizes, which are 1 or more, not 0; correct it",
         ["'hidden'", "0"],
     ),
     Fault(

@@ -43,7 +43,7 @@ class NetworkConfig(BaseModel):
         for name, field in type(self).model_fields.items():
             sizes = getattr(self, name)
             if get_origin(field.annotation) is tuple and any(isinstance(size, int) and size < 1 for size in sizes):
-                raise ValueError(f"'{name}' lists sizes, which are 1 or more, not {', '.join(map(str, sizes))}")
+                raise ValueError(f"'{name}' lists sizes, which are 1 or more, not {', '.join(map(str, sizes))}; correct it")
         return self
 
     @classmethod
