@@ -1,5 +1,5 @@
-"""Polyphonic music as Bai, Kolter & Koltun 2018 held four kinds to it: the sets of Boulanger-Lewandowski et al. 2012, official parts,
-the validation part choosing the epoch, nats a step on the test part with the first step of each piece read only."""
+"""Polyphonic music as Bai, Kolter & Koltun 2018 held four kinds to it: the sets of Boulanger-Lewandowski et al. 2012, official
+parts, the validation part choosing the epoch, nats a step on the test part with the first step of each piece read only."""
 
 from __future__ import annotations
 
