@@ -170,6 +170,7 @@ def test_words_are_small_letters_that_stand_there_twice() -> None:
     learned = learn("words", ["A dog,  a Cat", "a DOG, once"])
     assert learned.pieces == (" a", " dog", ",")
     assert learned.codes("a cat") == [learned.code_of[" a"], UNKNOWN]
+    assert "".join(learned.symbols[code] for code in learned.codes("a cat, a dog")) == " a \ufffd, a dog"
 
 
 def test_byte_pairs_join_what_often_stands_together() -> None:

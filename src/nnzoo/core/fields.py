@@ -152,7 +152,7 @@ class Tokens(Field):
     @property
     def unwritten(self) -> list[int]:
         """Codes that are read and never written in an answer: padding, start, and what stands for anything unknown."""
-        return sorted({0, self.start, *(code for code, symbol in enumerate(self.symbols) if symbol == UNKNOWN_SYMBOL)})
+        return sorted({0, self.start, *(code for code, symbol in enumerate(self.symbols) if symbol.strip() == UNKNOWN_SYMBOL)})
 
     def text(self, codes: Sequence[int]) -> str:
         """The text of some codes, up to the first end."""

@@ -46,7 +46,8 @@ class Units:
     @property
     def symbols(self) -> tuple[str, ...]:
         """The piece of text of every code."""
-        return ("", "", "", UNKNOWN_SYMBOL, *self.pieces)
+        spaced = self.sort == "words" and not self.exact  # an unknown word does not hang on the one before
+        return ("", "", "", f" {UNKNOWN_SYMBOL}" if spaced else UNKNOWN_SYMBOL, *self.pieces)
 
     def codes(self, text: str) -> list[int]:
         """A text as codes, without a frame."""
