@@ -96,11 +96,13 @@ class Line:
     faint: bool = False
 
 
-def curves(lines: Sequence[Line], x_name: str, y_name: str, title: str, width: int = 720, height: int = 320) -> str:
-    """Lines over one another; a logarithmic height where values span more than a factor of 20."""
+def curves(
+    lines: Sequence[Line], x_name: str, y_name: str, title: str, width: int = 720, height: int = 320, *, even: bool = False
+) -> str:
+    """Lines over one another; unless `even`, a logarithmic height where values span more than a factor of 20."""
     xs = [x for line in lines for x, _ in line.points]
     ys = [y for line in lines for _, y in line.points]
-    log = min(ys) > 0 and max(ys) / min(ys) > 20
+    log = not even and min(ys) > 0 and max(ys) / min(ys) > 20
     low, high = (min(ys) * 0.9, max(ys) * 1.1) if log else padded(ys)
     y_scale = Scale(low, high, height - 40, 12, log)
     x_scale = Scale(min(0.0, *xs), max(xs), left_of(y_scale, size=16 if width > WIDE else 11), width - 14)

@@ -11,7 +11,7 @@ from html import escape
 import numpy as np
 import torch
 
-from nnzoo.comparing import residuals
+from nnzoo.comparing import forecasts, residuals
 from nnzoo.comparing.charts import padded, scatter
 from nnzoo.comparing.entries import Comparison, Entry
 from nnzoo.comparing.labels import clipped
@@ -19,7 +19,7 @@ from nnzoo.comparing.rows import clipped_lines, grid, rows_shown, table
 from nnzoo.comparing.scored import scored_rows
 from nnzoo.comparing.sequence_baselines import texts_of
 from nnzoo.core.dataset import Dataset
-from nnzoo.core.fields import Classes, Image, Table, Tokens, Values
+from nnzoo.core.fields import Classes, Future, Image, Table, Tokens, Values
 from nnzoo.core.seeds import generator
 from nnzoo.data.text_preprocessing import UNKNOWN
 from nnzoo.tasks._writing import write
@@ -43,6 +43,8 @@ def sections(comparison: Comparison, colour: str) -> list[tuple[str, str]]:
         return residuals.sections(comparison, best, colour)
     if spec.only("outputs", Image):
         return _pictures(comparison, best)
+    if spec.only("outputs", Future):
+        return forecasts.sections(comparison, best, colour)
     if spec.only("outputs", Tokens):
         return _translated(comparison, best)
     if spec.outputs:

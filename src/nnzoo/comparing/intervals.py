@@ -38,7 +38,7 @@ GROUPS = 10_000  # more rows than this are first summed in so many random groups
 CHUNK = 100  # resamples at a time
 ROUNDING = 1e-24  # a variance this small beside the square is none
 UNSEEN = 2  # rows that nobody saw, for shares
-ERRORS = {"r2": -1.0, "rmse": 1.0, "mae": 1.0, "log_loss": 1.0}  # errors that are skewed; of R2 it is 1 - R2
+ERRORS = {"r2": -1.0, "rmse": 1.0, "mse": 1.0, "mae": 1.0, "log_loss": 1.0}  # errors that are skewed; of R2 it is 1 - R2
 
 Interval = tuple[float, float]
 

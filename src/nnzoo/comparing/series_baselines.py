@@ -15,12 +15,13 @@ from sklearn.linear_model import Ridge
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from nnzoo.comparing.baselines import CELLS_A_SECOND, Baseline
+from nnzoo.comparing.baselines import Baseline
 from nnzoo.comparing.linear_baselines import SHRINKAGES
 from nnzoo.core.dataset import Dataset, Parts
 from nnzoo.core.fields import Course, Future, Series, Spec
 
-LEAST_SEASON = 0.1  # autocorrelation from which on a wave counts as a season
+LEAST_SEASON = 0.1  # rise of the autocorrelation from which on a wave counts as a season
+PRODUCTS_A_SECOND = 5e9  # multiplications of matrices that one core gets through in a second, roughly
 
 
 class _Forecaster(Baseline):
@@ -88,9 +89,8 @@ class RidgeOnLags(_Forecaster):
     kind = "ridge-on-lags"
 
     def fit(self, parts: Parts) -> None:
-        limit = (
-            0.5 * self.seconds * CELLS_A_SECOND / (self.history * (self.history + self.horizon) * len(self.which) * len(SHRINKAGES))
-        )
+        work = len(self.which) * self.history * (self.history + self.horizon) * len(SHRINKAGES)  # of a window
+        limit = 0.2 * self.seconds * PRODUCTS_A_SECOND / work
         rows = self._some_rows(len(parts.train), limit)
         x_NL, y_NH = self._pairs(parts.train, torch.from_numpy(rows))
         held = None if parts.valid is None else self._pairs(parts.valid, torch.arange(len(parts.valid)))
@@ -109,7 +109,7 @@ class RidgeOnLags(_Forecaster):
             batch = dataset.take(some)
             x.append(self.past(batch.inputs).transpose(1, 2).flatten(0, 1))
             y.append(batch.outputs[self.output].transpose(1, 2).flatten(0, 1))
-        return torch.cat(x).cpu().numpy(), torch.cat(y).cpu().numpy()
+        return torch.cat(x).cpu().double().numpy(), torch.cat(y).cpu().double().numpy()
 
     def __call__(self, inputs: dict[str, Any]) -> dict[str, Tensor]:
         past_BLO = self.past(inputs)
@@ -134,7 +134,8 @@ def training_steps(train: Dataset, name: str) -> np.ndarray:
 
 
 def season_of(x_MC: np.ndarray, longest: int) -> int:
-    """The lag from 2 to `longest` at which the autocorrelation, averaged over series, has its highest peak; 1 where it has none.
+    """The lag from 2 to `longest` at which the autocorrelation, averaged over series, has its highest peak; 1 where it has none
+    that stands .1 above what lies before it.
 
     A straight line is taken out of each series first: of what rises, every lag agrees.
     """
@@ -149,5 +150,5 @@ def season_of(x_MC: np.ndarray, longest: int) -> int:
     agreement = agreement / agreement[0]
     inner = np.arange(2, min(longest, len(agreement) - 2) + 1)
     peaks = inner[(agreement[inner] >= agreement[inner - 1]) & (agreement[inner] > agreement[inner + 1])]
-    peaks = peaks[agreement[peaks] >= LEAST_SEASON]
+    peaks = peaks[[agreement[peak] - agreement[1:peak].min() >= LEAST_SEASON for peak in peaks]]
     return int(peaks[agreement[peaks].argmax()]) if len(peaks) else 1
