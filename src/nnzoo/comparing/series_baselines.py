@@ -20,6 +20,7 @@ from nnzoo.comparing.linear_baselines import SHRINKAGES
 from nnzoo.core.dataset import Dataset, Parts
 from nnzoo.core.fields import Course, Future, Series, Spec
 
+NEARLY = 0.9  # of the highest peak
 LEAST_SEASON = 0.1  # rise of the autocorrelation from which on a wave counts as a season
 PRODUCTS_A_SECOND = 5e9  # multiplications of matrices that one core gets through in a second, roughly
 
@@ -134,8 +135,8 @@ def training_steps(train: Dataset, name: str) -> np.ndarray:
 
 
 def season_of(x_MC: np.ndarray, longest: int) -> int:
-    """The lag from 2 to `longest` at which the autocorrelation, averaged over series, has its highest peak; 1 where it has none
-    that stands .1 above what lies before it.
+    """The lag from 2 to `longest` at which the autocorrelation, averaged over series, has its highest peak, or the first that is
+    nearly as high; 1 where it has none that stands .1 above what lies before it.
 
     A straight line is taken out of each series first: of what rises, every lag agrees.
     """
@@ -151,4 +152,7 @@ def season_of(x_MC: np.ndarray, longest: int) -> int:
     inner = np.arange(2, min(longest, len(agreement) - 2) + 1)
     peaks = inner[(agreement[inner] >= agreement[inner - 1]) & (agreement[inner] > agreement[inner + 1])]
     peaks = peaks[[agreement[peak] - agreement[1:peak].min() >= LEAST_SEASON for peak in peaks]]
-    return int(peaks[agreement[peaks].argmax()]) if len(peaks) else 1
+    if not len(peaks):
+        return 1
+    high = agreement[peaks] >= NEARLY * agreement[peaks].max()  # two seasons agree as well as one, or by chance a little better
+    return int(peaks[high][0])

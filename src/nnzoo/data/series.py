@@ -80,7 +80,7 @@ def step_of(dates: np.ndarray) -> Step:
         for months in MONTHS:
             if abs(np.median(gaps) - months * 30.44 * DAY) <= 3 * DAY:
                 return Step(months, "month")
-    if common == DAY and len(dates) > 5 and bool((index.weekday < 5).all()):
+    if common == DAY and len(dates) > 5 and bool((index.day_of_week < 5).all()):
         return Step(1, "weekday")
     return Step(common, "us")
 
