@@ -25,9 +25,7 @@ Test = Annotated[str | None, _option("Test data of their own.", "--test", metava
 Split = Annotated[str, _option("random, group:COLUMN or time:COLUMN.", "--split", metavar="HOW", default=True)]
 Weight = Annotated[str | None, _option("The column that weighs rows.", "--weight", metavar="COLUMN")]
 Dedup = Annotated[bool, _option("Drop rows, pictures or texts that repeat another exactly or nearly.", "--dedup")]
-Units = Annotated[
-    str | None, _option("Of texts to translate: characters, words, bpe or bpe:SIZE; else as suits.", "--units", metavar="U")
-]
+Units = Annotated[str | None, _option("Of texts: characters, words, bpe or bpe:SIZE; else as suits.", "--units", metavar="U")]
 Horizon = Annotated[int | None, _option("Of series: steps to forecast.", "--horizon", metavar="N")]
 History = Annotated[int | None, _option("Of series: steps that a forecast reads.", "--history", metavar="N")]
 Metric = Annotated[str | None, _option("The score to judge by; each task has a usual one.", "--metric", metavar="M")]

@@ -84,7 +84,7 @@ def compare(
     `margin` is the smallest difference that matters, in units of the metric (accuracy: 0.01 is a point; None: see `verdict`).
     `groups` are columns by whose values the test rows are also scored group by group. `out` is where the report goes (HTML; None:
     none is written), `command` the line that the report shows to repeat the race, `more` are fields of `Settings`. A kind that
-    fails becomes an entry with an error. `dedup` drops copies of rows; `units` are those of texts to translate, `horizon` and
+    fails becomes an entry with an error. `dedup` drops copies of rows; `units` are those of texts, `horizon` and
     `history` steps to forecast and to read of series.
     `track` names trackers (tensorboard, mlflow) that are told everything. Raises NnzooError where nothing can be compared.
     """

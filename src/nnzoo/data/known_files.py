@@ -21,7 +21,7 @@ from nnzoo.data.pairs import read_parallel
 from nnzoo.data.places import find_file, find_folder
 from nnzoo.data.raw import RawGraph, RawImages, RawPairs, RawSequences, RawTable, RawTexts
 from nnzoo.data.rolls import read_rolls
-from nnzoo.data.texts import read_lines, read_text
+from nnzoo.data.texts import read_lines, read_text, split_lines
 
 _CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 _FASHION_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -41,6 +41,8 @@ _UCI_COLUMNS = {
     "kin8nm": "theta1 theta2 theta3 theta4 theta5 theta6 theta7 theta8 distance",
     "wine-quality-red": _WINE,
 }
+_SENTIMENTS = {"sst2": ("negative", "positive"), "sst5": ("very negative", "negative", "neutral", "positive", "very positive")}
+_FINE = {part: f"stsa.fine.{file}" for part, file in (("train", "train"), ("valid", "dev"), ("test", "test"))}
 _ROLLS = {"jsb-chorales": "JSB_Chorales.json", "nottingham": "Nottingham.json"}
 _MOST = 64 << 20
 
@@ -90,6 +92,34 @@ def multi30k() -> RawPairs:
     folder = _folder("multi30k-de-en", "multi30k", *(f"{stem}.{language}" for stem in stems.values() for language in ("de", "en")))
     files = {part: (_file(folder, f"{stem}.de"), _file(folder, f"{stem}.en")) for part, stem in stems.items()}
     return replace(read_parallel(folder, files), name="multi30k-de-en")
+
+
+def sst(name: str) -> RawTexts:
+    """Stanford Sentiment Treebank (Socher et al. 2013), whole sentences: sst2 (6,920 / 872 / 1,821, negative or positive), or sst5
+    (8,544 / 1,101 / 2,210, five degrees)."""
+    files = {"train": "train.tsv", "valid": "dev.tsv", "test": "test.tsv"} if name == "sst2" else _FINE
+    folder = _folder(name, f"sst/{name}", *files.values())
+    texts, labels, parts = [], [], []
+    for part, file in files.items():
+        for line in split_lines(read_text(_file(folder, file))):
+            text, label = line.rsplit("\t", 1) if name == "sst2" else line.split(" ", 1)[::-1]
+            texts.append(text)
+            labels.append(_SENTIMENTS[name][int(label)])
+            parts.append(part)
+    return RawTexts(name, texts, labels=np.array(labels, dtype=object), part=np.array(parts, dtype=object))
+
+
+def trec() -> RawTexts:
+    """TREC (Li & Roth 2002): 5,452 questions and 500 to test, by what they ask for (6 classes)."""
+    folder = _folder("trec", "trec", "TREC.train.all", "TREC.test.all")
+    texts, labels, parts = [], [], []
+    for part, file in (("train", "TREC.train.all"), ("test", "TREC.test.all")):
+        for line in split_lines(read_text(_file(folder, file))):
+            label, text = line.split(" ", 1)
+            texts.append(text)
+            labels.append(label)
+            parts.append(part)
+    return RawTexts("trec", texts, labels=np.array(labels, dtype=object), part=np.array(parts, dtype=object))
 
 
 def adult() -> RawTable:

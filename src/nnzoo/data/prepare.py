@@ -24,6 +24,7 @@ from nnzoo.core.task import Task
 from nnzoo.data import splits
 from nnzoo.data.columns import days_of, kind_of, numbers_of, texts_of
 from nnzoo.data.pairs import read_as_pairs, towards
+from nnzoo.data.labelled_texts import judged
 from nnzoo.data.places import physical_memory
 from nnzoo.data.preprocessing import Opened, Preprocessing
 from nnzoo.data.raw import Raw, RawGraph, RawImages, RawPairs, RawSequences, RawSeries, RawTable, RawTexts
@@ -157,7 +158,7 @@ def prepare(
     Official parts are honoured where `split` is "random"; "group:COL" keeps groups together, "time:COL" tests on the newest rows.
     `valid` and `test` are sources of their own. `inherit` is a trained model's preprocessing, used instead of a new one. Rows of
     which no target is known are left out; with `dedup` also those that repeat another exactly or nearly (a row of the test part
-    stays, its copies in training go). `units` is what texts that are translated are made of: characters, words, bpe or bpe:SIZE;
+    stays, its copies in training go). `units` is what texts are made of: characters, words, bpe or bpe:SIZE;
     of pairs, `targets` names the side that is the answer.
     Series, and tables of which forecasting is asked, are divided in time: `horizon` steps are
     forecast from the `history` before them. Raises DataError or ConfigError.
@@ -165,10 +166,14 @@ def prepare(
     raw = read_as_pairs(source, _only(targets)) if task == "translation" else read(source)
     if isinstance(raw, RawPairs):
         raw, targets = towards(raw, _only(targets)), ()
-    elif units is not None:
-        raise ConfigError(
-            f"--units {units} needs pairs of texts; leave it out, or write --task translation for two columns of text"
+    if isinstance(raw, RawTable) and task in (None, "text-classification"):
+        names, _ = choose_targets(raw, targets, task)
+        found = (
+            judged(raw, names[0], task is not None) if len(names) == 1 and known_column(raw, names[0], "target column") else None
         )
+        raw, targets = (raw, targets) if found is None else (found, ())
+    if units is not None and not isinstance(raw, (RawPairs, RawTexts)):
+        raise ConfigError(f"--units {units} needs texts; leave it out, or write --task translation or text-classification")
     if not len(raw):
         raise DataError(f"{raw.name} has no rows; give data with at least three")
     if is_series(raw, task, inherit):

@@ -64,12 +64,14 @@ class RawImages(Raw):
 
 @dataclass
 class RawTexts(Raw):
-    """Texts. `lines`: each is a whole of its own (names, reviews); otherwise they are parts of one long text, in order."""
+    """Texts. `lines`: each is a whole of its own (names, reviews); otherwise they are parts of one long text, in order. `column` is
+    their name in the table that they came from."""
 
     texts: list[str]
     lines: bool = True
     labels: np.ndarray | None = None
     label_name: str = "label"
+    column: str = ""
 
     def __len__(self) -> int:
         return len(self.texts)

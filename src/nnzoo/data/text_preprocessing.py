@@ -1,17 +1,20 @@
-"""Texts for networks: characters as numbers, by a vocabulary of the training part.
+"""Texts for networks: characters, words or byte-pair units as numbers, by a vocabulary of the training part.
 
-Symbols: 0 padding, 1 start, 2 end, 3 a character the training part did not have, from 4 on the characters in order. Texts are
-stored end to end, with where each begins; lines are framed by start and end, long texts are not.
+Symbols: 0 padding, 1 start, 2 end, 3 a unit the training part did not have, from 4 on the units in order. Texts are stored end to
+end, with where each begins; lines are framed by start and end, long texts are not. Units other than characters keep every space
+and line end where a text is to be written, and small letters alone where it is to be judged.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -20,34 +23,51 @@ from nnzoo.core.fields import AnyField, Classes, Spec, Stored, Tokens
 from nnzoo.data.labels import label_codes, sorted_labels
 from nnzoo.data.preprocessing import Preprocessing
 from nnzoo.data.raw import Raw, RawTexts
+from nnzoo.data.labelled_texts import texts_of
+from nnzoo.data.tables import SUFFIXES as TABLES
+from nnzoo.data.tables import read_table, suffix_of
 from nnzoo.data.texts import SUFFIXES, read_lines, read_texts, texts_from_list
+from nnzoo.data.units import END, FIRST, START, UNKNOWN, Units, known_units, learn
 
-START, END, UNKNOWN, FIRST = 1, 2, 3, 4
+WORDY = 5  # words on average, from which on labelled texts are read in words
 _UNKNOWN_CHARACTER = "\ufffd"
 
 
 class TextPreprocessing(Preprocessing):
-    """Facts: the characters, whether texts are lines, the longest (in symbols, frame included), and the labels."""
+    """Facts: the characters or other units, whether texts are lines, the longest (in symbols, frame included), the labels, and for
+    texts from a table the name of their column."""
 
     sort: ClassVar[str] = "texts"
 
-    def __init__(self, characters: str, lines: bool, longest: int, label_name: str = "label", labels: Sequence[str] = ()):
-        self.characters, self.lines, self.longest, self.label_name, self.labels = (
-            characters,
-            lines,
-            longest,
-            label_name,
-            tuple(labels),
-        )
+    def __init__(
+        self,
+        characters: str,
+        lines: bool,
+        longest: int,
+        label_name: str = "label",
+        labels: Sequence[str] = (),
+        units: Units | None = None,
+        column: str = "",
+    ):
+        self.characters, self.lines, self.longest, self.label_name = characters, lines, longest, label_name
+        self.labels, self.units, self.column = tuple(labels), units, column
         points = _points(characters)
         self._symbol_of = np.full(int(points.max(initial=0)) + 2, UNKNOWN, dtype=np.int32)
         self._symbol_of[points] = np.arange(FIRST, FIRST + len(points), dtype=np.int32)
 
     @classmethod
     def fit(
-        cls, raw: Raw, rows: np.ndarray, *, targets: tuple[str, ...] = (), task: str = "", weight: str | None = None
+        cls,
+        raw: Raw,
+        rows: np.ndarray,
+        *,
+        targets: tuple[str, ...] = (),
+        task: str = "",
+        weight: str | None = None,
+        units: str | None = None,
     ) -> TextPreprocessing:
-        """Learn the vocabulary and the labels from the training `rows`."""
+        """Learn the vocabulary and the labels from the training `rows`. `units`: characters, words, bpe or bpe:SIZE; None: words
+        where texts have labels and at least 5 words on average, else characters."""
         assert isinstance(raw, RawTexts)
         if targets and (targets != (raw.label_name,) or raw.labels is None):
             raise DataError(f"{raw.name}: these texts have no column '{targets[0]}' to predict; put them into one folder a label")
@@ -57,14 +77,34 @@ class TextPreprocessing(Preprocessing):
         points = np.unique(_points("".join(texts)))
         if ((points >= 0xD800) & (points <= 0xDFFF)).any():
             raise DataError(f"{raw.name} holds halves of characters (lone surrogates); decode the texts from UTF-8 anew")
-        longest = max(map(len, texts), default=0) + (2 if raw.lines else 0)
         labels = () if raw.labels is None else sorted_labels(raw.labels[np.asarray(rows)])
-        return cls("".join(map(chr, points.tolist())), raw.lines, longest, raw.label_name, labels)
+        wanted = known_units(units) if units is not None else "words" if labels and _wordy(texts) else "characters"
+        frame = 2 if raw.lines else 0
+        if wanted == "characters":
+            longest = max(map(len, texts), default=0) + frame
+            return cls("".join(map(chr, points.tolist())), raw.lines, longest, raw.label_name, labels, column=raw.column)
+        learned = learn(wanted, texts, exact=not labels)
+        if not learned.pieces:
+            raise DataError(f"{raw.name}: no word stands there twice; give more texts, or --units characters")
+        longest = max((len(learned.codes(text)) for text in texts), default=0) + frame
+        return cls("", raw.lines, longest, raw.label_name, labels, learned, raw.column)
+
+    @property
+    def pieces(self) -> Sequence[str]:
+        """The piece of text of every symbol from 4 on."""
+        return self.characters if self.units is None else self.units.pieces
 
     @property
     def vocabulary(self) -> int:
         """How many symbols, the four special ones included."""
-        return FIRST + len(self.characters)
+        return FIRST + len(self.pieces)
+
+    @property
+    def opening(self) -> int | None:
+        """The symbol that stands for an empty prompt of a long text: a line end, else a space, else the first."""
+        pieces = list(self.pieces)
+        place = next((pieces.index(one) for one in "\n " if one in pieces), 0 if pieces else None)
+        return None if place is None else FIRST + place
 
     def spec(self, train_size: int) -> Spec:
         outputs: dict[str, AnyField] = {self.label_name: Classes(labels=self.labels)} if self.labels else {}
@@ -74,14 +114,19 @@ class TextPreprocessing(Preprocessing):
     def encode(self, raw: Raw) -> dict[str, Stored]:
         """ "values" (all symbols, int16 or int32) and "offsets" (N + 1, int64); `labels` (N) where there are any."""
         assert isinstance(raw, RawTexts)
-        lengths_N = np.fromiter(map(len, raw.texts), dtype=np.int64, count=len(raw.texts)) + (2 if self.lines else 0)
+        codes = "".join(raw.texts) if self.units is None else [self.units.codes(text) for text in raw.texts]
+        texts: Sequence[Any] = raw.texts if self.units is None else codes
+        lengths_N = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)) + (2 if self.lines else 0)
         offsets = np.concatenate([[0], lengths_N.cumsum()])
         values = np.empty(int(offsets[-1]), dtype=np.int16 if self.vocabulary <= np.iinfo(np.int16).max else np.int32)
         inside = np.ones(len(values), dtype=bool)
         if self.lines:
             values[offsets[:-1]], values[offsets[1:] - 1] = START, END
             inside[offsets[:-1]] = inside[offsets[1:] - 1] = False
-        values[inside] = self._symbols("".join(raw.texts))
+        if isinstance(codes, str):
+            values[inside] = self._symbols(codes)
+        else:
+            values[inside] = np.fromiter(itertools.chain.from_iterable(codes), dtype=values.dtype, count=int(inside.sum()))
         columns: dict[str, Stored] = {"text": {"values": torch.from_numpy(values), "offsets": torch.from_numpy(offsets)}}
         if raw.labels is not None and self.labels:
             columns[self.label_name] = {"codes": label_codes(raw.labels, self.labels)}
@@ -92,24 +137,34 @@ class TextPreprocessing(Preprocessing):
         return self._symbol_of[np.minimum(points, len(self._symbol_of) - 1)]
 
     def symbols(self, text: str) -> Tensor:
-        """A text as symbols (T, long), without a frame; characters that training did not have become 3."""
+        """A text as symbols (T, long), without a frame; units that training did not have become 3."""
+        if self.units is not None:
+            return torch.tensor(self.units.codes(text), dtype=torch.long)
         return torch.from_numpy(self._symbols(text).astype(np.int64))
 
     def facts(self) -> dict[str, Any]:
+        more: dict[str, Any] = {"units": self.units.facts()} if self.units is not None else {}
+        more |= {"column": self.column} if self.column else {}
         return {
             "characters": list(self.characters),
             "lines": self.lines,
             "longest": self.longest,
             "label_name": self.label_name,
             "labels": list(self.labels),
+            **more,
         }
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> TextPreprocessing:
-        return cls("".join(facts["characters"]), facts["lines"], facts["longest"], facts["label_name"], facts["labels"])
+        units = Units.from_facts(facts["units"]) if "units" in facts else None
+        plain = ("".join(facts["characters"]), facts["lines"], facts["longest"], facts["label_name"], facts["labels"])
+        return cls(*plain, units, facts.get("column", ""))
 
     def read(self, source: Any) -> RawTexts:
-        """A path, a text, or a list of texts. A file is read as lines where the model was trained on lines."""
+        """A path, a text, a list of texts, or a table with the column of the texts. A file is read as lines where the model was trained
+        on lines."""
+        if isinstance(source, (pd.DataFrame, Mapping)) or (isinstance(source, (str, Path)) and suffix_of(Path(source)) in TABLES):
+            return texts_of(read_table(source), self.column or "text", self.label_name if self.labels else "")
         if isinstance(source, Path) or (isinstance(source, str) and (os.path.exists(source) or source.endswith(SUFFIXES))):
             path = Path(source)
             raw = read_lines(path) if self.lines and not path.is_dir() else read_texts(path)
@@ -139,7 +194,14 @@ class TextPreprocessing(Preprocessing):
     def _text(self, symbols: list[int]) -> str:
         if END in symbols:
             symbols = symbols[: symbols.index(END)]
-        return "".join(self.characters[s - FIRST] if s >= FIRST else _UNKNOWN_CHARACTER for s in symbols if s >= UNKNOWN)
+        pieces = self.pieces
+        text = "".join(pieces[s - FIRST] if s >= FIRST else _UNKNOWN_CHARACTER for s in symbols if s >= UNKNOWN)
+        return text if self.units is None or self.units.exact else text.strip()
+
+
+def _wordy(texts: Sequence[str]) -> bool:
+    """Whether texts have at least 5 words on average."""
+    return sum(len(text.split()) for text in texts) >= WORDY * len(texts)
 
 
 def _points(text: str) -> np.ndarray:

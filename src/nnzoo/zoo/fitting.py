@@ -84,7 +84,7 @@ def train(
 
     `data` is a path, a known set's name, a pandas frame, arrays or tensors. `config` sets fields of the kind's Config, `more`
     fields of `Settings` (precision, accumulate, patience, compile, checkpoint_seconds, timeout). `dedup` drops copies of rows;
-    `units` are those of texts to translate (characters, words, bpe).
+    `units` are those of texts (characters, words, bpe).
     Of series `horizon` steps are forecast from the `history` before them.
     `from_run` starts from a saved run's weights and preprocessing. `track` names trackers (tensorboard, mlflow) that are told
     everything. Where torchrun has started several processes that call this

@@ -217,12 +217,9 @@ class Loaded:
 
     def _write(self, prompts: list[str], n: int, **settings: Any) -> list[str]:
         assert isinstance(self.preprocessing, TextPreprocessing)
-        characters = self.preprocessing.characters
         never = (PADDING, UNKNOWN) if self.preprocessing.lines else (PADDING, START, END, UNKNOWN)
-        begin = next((one for one in "\n " if one in characters), characters[:1])
-        opening = int(self.preprocessing.symbols(begin)[0]) if begin else None
         codes = [self.preprocessing.symbols(prompt).tolist() for prompt in prompts]
-        written = write(self.network, codes, n=n, never=never, opening=opening, **settings)
+        written = write(self.network, codes, n=n, never=never, opening=self.preprocessing.opening, **settings)
         return [prompts[row // n] + (self.preprocessing.restore("text", made) if made else "") for row, made in enumerate(written)]
 
 
