@@ -88,12 +88,13 @@ class Estimate:
 
 class Intervals(ABC):
     """Intervals of every entrant's mean score and of differences. `method` says in words how they were made, `evidence` of what;
-    `rows` and `seeds` are how many (0 rows where only seeds tell)."""
+    `rows` and `seeds` are how many (0 rows where only seeds tell), `unit` is what rows are called."""
 
     method: str
     evidence: str
     rows: int
     seeds: int
+    unit: str = "test rows"
 
     @abstractmethod
     def of(self, kind: str, level: float = 0.95) -> Interval:
@@ -142,9 +143,10 @@ class RowsAndSeeds(Intervals):
         self.draws = _resampled(columns, self.rows, seed, resamples)
         self.centres = {kind: np.mean([_smoothed(c) for c in each]) for kind, each in columns.items()}
         self.share = all(c.unseen_2C is not None for each in columns.values() for c in each)
-        self.evidence = f"these {self.rows:,} test rows" + (f" and {self.seeds} seeds" if self.seeds > 1 else "")
+        self.unit = next(iter(evaluations.values()))[0].unit
+        self.evidence = f"these {self.rows:,} {self.unit}" + (f" and {self.seeds} seeds" if self.seeds > 1 else "")
         self.method = (
-            f"paired bootstrap over {self.rows:,} test rows ({resamples:,} resamples) with the variance over "
+            f"paired bootstrap over {self.rows:,} {self.unit} ({resamples:,} resamples) with the variance over "
             + (f"{self.seeds} seeds" if self.seeds > 1 else "seeds unknown (one seed)")
             + ", Student's t"
             + ("; Wilson's interval for an entrant's own share" if self.share else "")

@@ -180,7 +180,7 @@ class _Judging:
         more = needed(lead, effect, test, seeds, alpha=self.alpha)
         if more is None:
             return None, "More seeds are needed before anything can be said (--seeds)."
-        parts = [] if more.rows is None else [f"about {about(more.rows)} test rows"]
+        parts = [] if more.rows is None else [f"about {about(more.rows)} {self.sure.unit}"]
         if more.rows is not None and self.rows_in_all:
             parts[0] += f" ({about(round(more.rows * self.rows_in_all / test))} rows in all, divided as here)"
         if more.seeds > seeds or more.rows is None:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 @dataclass
 class Evaluation:
     """Scores on one part. `rows` holds each row's own share of the metric where the metric is a mean of such shares (for
-    intervals); `predictions` and `truth` what was answered and what was right, in stored terms."""
+    intervals), and `unit` what these are called; `predictions` and `truth` what was answered and what was right, in stored
+    terms."""
 
     metric: str
     scores: dict[str, float]
@@ -31,6 +32,7 @@ class Evaluation:
     predictions: Any = None
     truth: Any = None
     extra: dict[str, Any] = field(default_factory=dict)
+    unit: str = "test rows"
 
     @property
     def score(self) -> float:

@@ -32,7 +32,7 @@ Unit = Literal["us", "weekday", "month"]
 class Step(NamedTuple):
     """How far one date is from the next: so many microseconds, weekdays (Monday to Friday) or months."""
 
-    count: int
+    length: int
     unit: Unit
 
 
@@ -68,8 +68,8 @@ def series_of(
 
 
 def step_of(dates: np.ndarray) -> Step:
-    """The commonest step between sorted dates (M, datetime64): of months where days of the month agree, of weekdays where none is on
-    a weekend, else of time."""
+    """The commonest step between sorted dates (M, datetime64): of months where days of the month agree, of weekdays where none is
+    on a weekend, else of time."""
     if len(dates) < 2:
         return Step(DAY, "us")
     gaps = np.diff(dates.astype("datetime64[us]").astype(np.int64))
@@ -78,7 +78,7 @@ def step_of(dates: np.ndarray) -> Step:
     index = pd.DatetimeIndex(dates)
     if len(set(index.day)) == 1 or bool(index.is_month_end.all()):
         for months in MONTHS:
-            if abs(np.median(gaps) - months * 30.44 * DAY) <= 3 * DAY:
+            if abs(float(np.median(gaps)) - months * 30.44 * DAY) <= 3 * DAY:
                 return Step(months, "month")
     if common == DAY and len(dates) > 5 and bool((index.day_of_week < 5).all()):
         return Step(1, "weekday")
@@ -89,11 +89,11 @@ def places_of(dates: np.ndarray, step: Step) -> np.ndarray:
     """How many steps each date is after the first (M, float64); no whole number where it stands between steps."""
     if step.unit == "month":
         months = dates.astype("datetime64[M]").astype(np.int64)
-        return (months - months[0]) / step.count
+        return (months - months[0]) / step.length
     if step.unit == "weekday":
         return np.busday_count(dates[0].astype("datetime64[D]"), dates.astype("datetime64[D]")).astype(np.float64)
     stamps = dates.astype("datetime64[us]").astype(np.int64)
-    return (stamps - stamps[0]) / step.count
+    return (stamps - stamps[0]) / step.length
 
 
 def dates_after(dates: np.ndarray, count: int) -> np.ndarray:
@@ -105,11 +105,11 @@ def _going_on(first: np.datetime64, places: np.ndarray, step: Step, month_end: b
     """The dates that are so many steps after a date."""
     start = first.astype("datetime64[us]")
     if step.unit == "us":
-        return start + (places * step.count).astype("timedelta64[us]")
+        return start + (places * step.length).astype("timedelta64[us]")
     day = start.astype("datetime64[D]")
     if step.unit == "weekday":
         return np.busday_offset(day, places) + (start - day)
-    moved = [pd.Timestamp(start) + pd.DateOffset(months=int(k) * step.count) for k in places]
+    moved = [pd.Timestamp(start) + pd.DateOffset(months=int(k) * step.length) for k in places]
     if month_end:
         moved = [date + pd.offsets.MonthEnd(0) for date in moved]
     return np.array([date.to_datetime64() for date in moved]).astype("datetime64[us]")

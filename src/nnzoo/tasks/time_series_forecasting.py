@@ -76,6 +76,7 @@ class TimeSeriesForecasting(Task):
             predictions=field.restore(answer_KHC).numpy(),
             truth=field.restore(truth_KHC).numpy(),
             extra={"windows": kept},
+            unit="stretches of the test part",
         )
 
     def floor(self, train: Dataset, test: Dataset) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from nnzoo.core.fields import AnyField, Classes, Graph, Image, Table, Tokens, Values
+from nnzoo.core.fields import AnyField, Classes, Future, Graph, Image, Series, Table, Tags, Tokens, Values
 
 if TYPE_CHECKING:
     from nnzoo.core.network import Network
@@ -96,6 +96,13 @@ def describe(field: AnyField) -> str:
         case Classes():
             shown = ", ".join(field.labels[:10])
             return f"one of {field.size} labels ({shown}{', ...' if field.size > 10 else ''})"
+        case Series():
+            length = f"{field.longest}" if field.even else f"up to {field.longest}"
+            return f"{length} steps of {field.size} {'notes or switches' if field.binary else 'numbers'} each"
+        case Tags():
+            return f"one of {field.size} labels at every step"
+        case Future():
+            return f"the next {field.horizon} steps of {', '.join(field.names[:10])}{', ...' if len(field.names) > 10 else ''}"
         case Values():
             return f"{field.size} numbers ({', '.join(field.names[:10])}{', ...' if field.size > 10 else ''})"
 

@@ -3,8 +3,8 @@
     X_t = AvgPool(Padding(X)),   X_s = X - X_t                    trend and remainder         (Zeng et al. 2023, section 4)
     X^  = W_s X_s + b_s + W_t X_t + b_t,   W of shape H x L        each series on its own
 
-The moving average of k steps repeats the first and the last number beyond the ends, so that it is as long as the series. Its authors
-asked whether Transformers are of any use for forecasting: on nine sets these two maps did better.
+The moving average of k steps repeats the first and the last number beyond the ends, so that it is as long as the series. Its
+authors asked whether Transformers are of any use for forecasting: on nine sets these two maps did better.
 
 Shapes: B batch, C series read, O series forecast, L steps of history, H horizon.
 """
