@@ -94,6 +94,13 @@ def test_ones_and_zeros_stay_as_they_are() -> None:
     assert learned.opening(0.0).tolist() == [0, 1] and learned.opening(0.999).tolist() == [1, 0]
 
 
+def test_labelled_rolls_are_music_where_music_is_asked_for() -> None:
+    raw = sequences_from_arrays([np.eye(3)] * 9, ["a", "b", "c"] * 3)
+    assert prepare(raw).task.name == "sequence-classification"
+    ready = prepare(raw, task="polyphonic-music")
+    assert not ready.spec.outputs and set(ready.parts.train.columns) == {"sequence"}
+
+
 def test_a_list_of_arrays_is_sequences_and_one_array_pictures() -> None:
     assert isinstance(read([np.zeros((4, 3)), np.zeros((4, 3))]), RawSequences)
     assert isinstance(read(np.zeros((2, 4, 3), dtype=np.uint8)), RawImages)
@@ -167,7 +174,7 @@ def test_copy_memory_asks_for_the_first_ten_symbols_at_the_end() -> None:
     assert raw.tags is not None
     for steps, tags in zip(raw.steps, raw.tags):
         shown = steps.argmax(1)
-        assert steps.shape == (24, 10) and (steps.sum(1) == 1).all()
+        assert steps.shape == (24, 10) and len(tags) == 24 and (steps.sum(1) == 1).all()
         assert (shown[:10] >= 1).all() and (shown[:10] <= 8).all()
         assert (shown[10:13] == 0).all() and (shown[13:] == 9).all()
         assert tags[-10:].tolist() == [str(k) for k in shown[:10]] and set(tags[:-10]) == {"0"}
