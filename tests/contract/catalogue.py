@@ -106,7 +106,7 @@ def _spelled() -> RawPairs:
     """Numbers in words and in figures, of different length: "three seven" is 37."""
     draw = np.random.default_rng(17)
     words = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-    figures = list(dict.fromkeys("".join(map(str, draw.integers(0, 10, draw.integers(1, 5)))) for _ in range(900)))
+    figures = list(dict.fromkeys("".join(map(str, draw.integers(0, 10, draw.integers(1, 4)))) for _ in range(240)))
     return RawPairs("figures", [" ".join(words[int(f)] for f in figure) for figure in figures], figures, ("words", "figures"))
 
 

@@ -29,12 +29,12 @@ ANSWER = Tokens(vocabulary=11, longest=8)
 
 
 def network(**config: Any) -> AttentionSeq2Seq:
-    torch.manual_seed(2)
+    torch.manual_seed(26)
     spec = Spec(inputs={"source": SOURCE}, outputs={"target": ANSWER}, train_size=4)
     small = {"width": 5, "hidden": 6, "attention": 7, "dropout": 0.3, **config}
     net = AttentionSeq2Seq(Config(**small), spec, TASK).eval()
     for weight in net.parameters():
-        weight.data *= 2  # away from where all answers are alike
+        weight.data.normal_()  # away from where all answers are alike
     return net
 
 
@@ -94,8 +94,8 @@ def test_it_computes_its_equations_and_padding_is_ignored() -> None:
     weights_BTS = torch.stack(seen, 1)
     for row, length in enumerate(source.lengths_B.tolist()):
         logits, attention = by_hand(net, source.tokens_BT[row, :length].tolist(), answer.tokens_BT[row].tolist())
-        assert torch.allclose(logits_BTV[row], logits, atol=1e-5)
-        assert torch.allclose(weights_BTS[row, :, :length], attention, atol=1e-5)
+        assert torch.allclose(logits_BTV[row], logits, atol=1e-4)
+        assert torch.allclose(weights_BTS[row, :, :length], attention, atol=1e-4)
         assert not weights_BTS[row, :, length:].any()
 
 
@@ -152,6 +152,8 @@ def test_the_error_reaches_every_symbol_of_the_source_and_every_weight() -> None
 def test_its_answer_is_the_likeliest_symbol_each_time_and_ends_once() -> None:
     net, some = network(), batch([9, 4, 6, 5], [5, 5, 5, 5])
     answer_BT = net(some.inputs)["target"]
+    ends = [row.index(2) if 2 in row else len(row) for row in answer_BT.tolist()]
+    assert len(set(ends)) > 2, "answers are of different length"
     assert answer_BT.shape == (4, ANSWER.longest - 1)
     assert not torch.isin(answer_BT[:, :1], torch.tensor([0, 1])).any()
     for row, said in zip(answer_BT.tolist(), search(net, some.inputs, beam=1, longest=ANSWER.longest - 1)):

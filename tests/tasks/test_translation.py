@@ -169,6 +169,8 @@ def test_bleu_of_resampled_rows_is_that_of_the_rows(seed: int) -> None:
     score = float(columns.score(columns.rows_NC[rows].sum(0)[None])[0])
     said, right = ([side[row] for row in rows] for side in (said, right))
     assert score == pytest.approx(sacrebleu.corpus_bleu(said, [right], lowercase=True).score, abs=1e-6)
+    few = corpus_scores(["a b x c d", "e f"], ["a b y c d", "e g"])  # no run of three or four words is right
+    assert float(columns.score(np.asarray(few[1]["bleu_rows"]).sum(0)[None])[0]) == pytest.approx(few[0]["bleu"]) != 0
     nothing = corpus_scores(["x y z"] * 3, ["a b c"] * 3)
     assert float(columns.score(np.asarray(nothing[1]["bleu_rows"]).sum(0)[None])[0]) == nothing[0]["bleu"] == 0
 
