@@ -110,6 +110,12 @@ def test_official_parts_and_parts_of_their_own():
     raw.part = np.repeat(np.array(["train", "valid", "test", ""], object), [100, 50, 100, 50])
     parts = prepare(raw, horizon=5, history=20).parts
     assert [len(p) for p in (parts.train, parts.valid, parts.test)] == [76, 46, 96]
+    raw.part = np.repeat(np.array(["", "train", "valid", "test"], object), [50, 100, 50, 100])
+    train = prepare(raw, horizon=5, history=20).parts.train
+    assert int(train.stored("series", "first").min()) == 50 and len(train) == 76
+    raw.part[20] = "train"
+    with pytest.raises(DataError, match="not in one piece"):
+        prepare(raw, horizon=5, history=20)
     ready = prepare(waves(), task=TASK, horizon=5, history=20, test=waves(60).frame)
     assert len(ready.parts.test) == 36 and len(ready.parts.train) == 246
 
@@ -162,9 +168,9 @@ def test_the_doctor_and_the_description_tell_what_was_mended():
 
 def test_mackey_glass_obeys_its_equation():
     x = mackey_glass(2000).frame["x"].to_numpy()
-    slope = (x[19:] - x[17:-2]) / 2  # central difference at t = 18, 19, ...
+    slope = (8 * (x[19:-1] - x[17:-3]) - (x[20:] - x[16:-4])) / 12  # central difference of fourth order at t = 18, 19, ...
     delayed, now = x[1 : len(slope) + 1], x[18 : 18 + len(slope)]
-    assert np.abs(slope - (0.2 * delayed / (1 + delayed**10) - 0.1 * now)).max() < 0.01
+    assert np.abs(slope - (0.2 * delayed / (1 + delayed**10) - 0.1 * now)).max() < 0.001
     assert 0.2 < x.min() < 0.6 and 1.2 < x.max() < 1.5
     assert x.std() > 0.2 and np.array_equal(x, mackey_glass(2000).frame["x"])
 

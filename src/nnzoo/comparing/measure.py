@@ -13,6 +13,7 @@ from torch import nn
 
 from nnzoo.comparing.baselines import Baseline
 from nnzoo.core.dataset import Dataset
+from nnzoo.core.fields import Series
 
 WARM_UPS = 3
 REPEATS = 50
@@ -35,13 +36,17 @@ def latency_ms(answer: Callable[[], Any], device: torch.device) -> float:
 
 
 def answers(entrant: Any, dataset: Dataset, rows: int) -> Callable[[], Any]:
-    """A call that answers for `rows` rows: predictions for rows of a part, the next symbol of texts, or samples."""
+    """A call that answers for `rows` rows: predictions for rows of a part, the next symbol of texts or step of rolls, or samples."""
     if dataset.spec.outputs or hasattr(entrant, "step"):
         index = torch.arange(rows, device=dataset.device) % len(dataset)
         if dataset.spec.outputs:
             inputs = dataset.take(index).inputs
             return lambda: entrant(inputs)
-        symbols = torch.ones(rows, 1, dtype=torch.long, device=entrant.device)
+        (name, field), *_ = dataset.spec.inputs.items()
+        if isinstance(field, Series):
+            symbols = dataset.take(index).inputs[name].x_BTC[:, :1]
+        else:
+            symbols = torch.ones(rows, 1, dtype=torch.long, device=entrant.device)
         state = entrant.start(rows)
         return lambda: entrant.step(state, symbols)
     if hasattr(entrant, "sample"):

@@ -18,11 +18,12 @@ from nnzoo.comparing.entries import Comparison
 from nnzoo.comparing.scored import test_source
 from nnzoo.comparing.sequence_baselines import texts_of
 from nnzoo.core.dataset import Dataset
-from nnzoo.core.fields import Graph, Image, Tokens
+from nnzoo.core.fields import Course, Graph, Image, Series, Tokens
 from nnzoo.data.raw import RawGraph, RawTable
 
 PICTURE = 84  # points across, at least, of a picture shown
 MOST_COLUMNS = 8
+MOST_STEPS = 12
 LONGEST_LINE = 160
 SHORT = " class=short"  # a cell that is never broken
 
@@ -42,6 +43,8 @@ def rows_shown(comparison: Comparison, test: Dataset, rows: torch.Tensor, captio
         return grid(restore(name, value), captions, "test picture")
     if isinstance(field, Tokens):
         return table(["text"], clipped_lines(restore(name, texts_of(value))), captions, first)
+    if isinstance(field, Series):
+        return table(["steps", *field.names[:MOST_COLUMNS]], _courses(value, field), captions, first)
     if isinstance(raw, RawTable) and places is not None:
         chosen = places[rows.cpu().numpy()]
         frame = raw.frame[[c for c in comparison.prepared.preprocessing.order if c in raw.frame.columns]].iloc[chosen]
@@ -53,6 +56,15 @@ def rows_shown(comparison: Comparison, test: Dataset, rows: torch.Tensor, captio
     hidden = len(frame.columns) - len(columns)
     more = f'<p class="note">{hidden} more column{"" if hidden == 1 else "s"} not shown.</p>' if hidden > 0 else ""
     return table([*before, *(str(c) for c in columns)], cells, captions, first) + more
+
+
+def _courses(value: Course, field: Series) -> list[list[str]]:
+    """How many steps each row has, and the first numbers of its first channels in original units."""
+    cells = []
+    for x_TC, length in zip(field.restore(value.x_BTC).cpu(), value.lengths_B.tolist()):
+        begins = [[number(v) for v in x_T[:length].tolist()] for x_T in x_TC.T[:MOST_COLUMNS]]
+        cells.append([str(length), *(" ".join([*words[:MOST_STEPS], "..."] if length > MOST_STEPS else words) for words in begins)])
+    return cells
 
 
 def _cell(value: Any) -> str:

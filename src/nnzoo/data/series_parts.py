@@ -123,6 +123,9 @@ def _divide(raw: RawSeries, valid: float, test: float) -> dict[str, tuple[int, i
         kept = {
             part: steps for part, steps in found.items() if len(steps) and (part == "train" or {"valid": valid, "test": test}[part])
         }
+        torn = [part for part, steps in kept.items() if len(steps) != steps[-1] - steps[0] + 1]
+        if torn:
+            raise DataError(f"its {torn[0]} part is not in one piece; give parts that follow one another in time")
         return {part: (int(steps[0]), int(steps[-1]) + 1) for part, steps in kept.items()}
     n, n_test, n_valid = len(raw), round(test * len(raw)), round(valid * len(raw))
     first_test = n - n_test
