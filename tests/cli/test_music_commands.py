@@ -62,3 +62,13 @@ def test_a_made_problem_is_learned_and_answered(tmp_path: Path) -> None:
     run("train", "tcn", "copy-memory:2", "--budget", "5steps", "--out", tmp_path / "copies", "--set", "hidden=4")
     answers = json.loads(run("predict", tmp_path / "copies", "copy-memory:3", "--json"))
     assert len(answers["predictions"][0]["symbol"].split()) == 23
+
+
+@pytest.mark.parametrize("data", ["adding:4", "copy-memory:1", "songs"])
+def test_sequences_are_raced_for(played: tuple[Path, Path], tmp_path: Path, data: str) -> None:
+    source = played[1] if data == "songs" else data
+    run("compare", source, "--kinds", "tcn", "--budget", "2steps", "--seeds", "1", "--out", tmp_path / "race.html")
+    report = (tmp_path / "race.html").read_text()
+    assert "tcn" in report
+    if data == "adding:4":
+        assert "marker" in report and "<th scope=col>steps" in report

@@ -36,7 +36,7 @@ def latency_ms(answer: Callable[[], Any], device: torch.device) -> float:
 
 
 def answers(entrant: Any, dataset: Dataset, rows: int) -> Callable[[], Any]:
-    """A call that answers for `rows` rows: predictions for rows of a part, the next symbol of texts or step of rolls, or samples."""
+    """A call that answers for `rows` rows: predictions for rows of a part, what comes next in texts or rolls, or samples."""
     if dataset.spec.outputs or hasattr(entrant, "step"):
         index = torch.arange(rows, device=dataset.device) % len(dataset)
         if dataset.spec.outputs:
