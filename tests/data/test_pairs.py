@@ -14,11 +14,11 @@ import pytest
 from nnzoo.core.errors import ConfigError, DataError
 from nnzoo.data.known import read_known
 from nnzoo.data.pair_preprocessing import PairPreprocessing
-from nnzoo.data.units import UNKNOWN, Units, learn
 from nnzoo.data.prepare import prepare, sorts
 from nnzoo.data.preprocessing import load_preprocessing
 from nnzoo.data.raw import RawPairs
 from nnzoo.data.reading import read
+from nnzoo.data.units import UNKNOWN, Units, learn
 
 GERMAN = ["ein Hund", "zwei Katzen", "der Ball, rot!", "ein Ball", "zwei Hunde", "eine Katze"] * 5
 ENGLISH = ["a dog", "two cats", "the ball, red!", "a ball", "two dogs", "a cat"] * 5

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from nnzoo.core.errors import DataError
 from nnzoo.core.fields import Spec, Stored, Tokens
-from nnzoo.data.units import END, START, Units, chosen, learn
 from nnzoo.data.pairs import TABLES, find_pairs, read_pair_table, read_parallel
 from nnzoo.data.preprocessing import Preprocessing
 from nnzoo.data.raw import Raw, RawPairs, RawTexts
 from nnzoo.data.tables import suffix_of
 from nnzoo.data.texts import SUFFIXES, read_text
+from nnzoo.data.units import END, START, Units, chosen, learn
 
 SOURCE, TARGET = "source", "target"  # names of the fields
 A_TEXT = "a text to translate"  # the name of one that stands for itself
