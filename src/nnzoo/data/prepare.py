@@ -23,8 +23,8 @@ from nnzoo.core.fields import Spec
 from nnzoo.core.task import Task
 from nnzoo.data import splits
 from nnzoo.data.columns import days_of, kind_of, numbers_of, texts_of
-from nnzoo.data.pairs import read_as_pairs, towards
 from nnzoo.data.labelled_texts import judged
+from nnzoo.data.pairs import read_as_pairs, towards
 from nnzoo.data.places import physical_memory
 from nnzoo.data.preprocessing import Opened, Preprocessing
 from nnzoo.data.raw import Raw, RawGraph, RawImages, RawPairs, RawSequences, RawSeries, RawTable, RawTexts

@@ -20,10 +20,10 @@ from torch import Tensor
 
 from nnzoo.core.errors import DataError
 from nnzoo.core.fields import AnyField, Classes, Spec, Stored, Tokens
+from nnzoo.data.labelled_texts import texts_of
 from nnzoo.data.labels import label_codes, sorted_labels
 from nnzoo.data.preprocessing import Preprocessing
 from nnzoo.data.raw import Raw, RawTexts
-from nnzoo.data.labelled_texts import texts_of
 from nnzoo.data.tables import SUFFIXES as TABLES
 from nnzoo.data.tables import read_table, suffix_of
 from nnzoo.data.texts import SUFFIXES, read_lines, read_texts, texts_from_list

@@ -1,4 +1,4 @@
-"""Character LSTM on tinyshakespeare, nanoGPT's split, state carried over the whole validation part in one pass.
+"""LSTM on chorales and folk tunes, and by characters on tinyshakespeare, nanoGPT's split, state carried over the whole validation part in one pass.
 
 The validation part is scored and chooses the epoch, as in nanoGPT; there is no test part. All nine tenths are learned from: the
 last play begins just before the division, and a network that never met its people is .2 nats worse (measured).
@@ -9,7 +9,11 @@ import numpy as np
 from nnzoo.data.known import read_known
 from nnzoo.data.prepare import prepare
 from nnzoo.data.raw import RawTexts
+from nnzoo.reproductions._music import music
 from nnzoo.reproductions.running import Listeners, Reproduction, fit
+
+_TEXT = {"layers": 2, "hidden": 128, "dropout": 0.0, "warmup": 0.3, "epochs": 18}
+_MUSIC = {"layers": 1, "hidden": 300, "dropout": 0.6, "lr": 3e-3, "weight_decay": 0.0, "batch": 2}
 
 
 def run(seed: int, listen: Listeners) -> dict[str, float]:
@@ -19,7 +23,7 @@ def run(seed: int, listen: Listeners) -> dict[str, float]:
     learned, held = raw.texts
     raw.texts, raw.part = [learned, held, held], np.array(["train", "valid", "test"], dtype=object)
     prepared = prepare(raw, seed=seed)
-    network = fit("lstm", prepared, seed, listen, {"layers": 2, "hidden": 128, "epochs": 12})
+    network = fit("lstm", prepared, seed, listen, _TEXT)
     assert prepared.parts.test is not None
     scores = prepared.task.evaluate(network, prepared.parts.test).scores
     return {"score": scores["nats_per_token"], **scores, "parameters": network.count()}
@@ -36,4 +40,6 @@ REPRODUCTIONS = (
         source="karpathy/char-rnn (network), karpathy/nanoGPT, README (split)",
         note="validation part of nanoGPT's split; it also chooses the epoch, as there",
     ),
+    music("lstm", "jsb-chorales", 8.6, {**_MUSIC, "epochs": 60}),
+    music("lstm", "nottingham", 3.39, {**_MUSIC, "epochs": 40}, seeds=(0,)),
 )
