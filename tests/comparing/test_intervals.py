@@ -7,7 +7,7 @@ from scipy import stats
 from nnzoo.comparing.columns import columns_of
 from nnzoo.comparing.intervals import RowsAndSeeds, SeedsOnly, intervals
 from nnzoo.core.task import Evaluation
-from nnzoo.tasks._classification import _scores
+from nnzoo.tasks._classification import classification_scores
 from nnzoo.tasks._regression import regression_scores
 
 
@@ -21,7 +21,7 @@ def labels(rng, n=200, classes=4, weight=None) -> Evaluation:
     share[np.arange(n), truth] += 0.5
     share /= share.sum(1, keepdims=True)
     right, w = (share.argmax(1) == truth).astype(float), np.ones(n) if weight is None else weight
-    return Evaluation("accuracy", _scores(truth, share, w), rows=right * w / w.mean(), predictions=share, truth=truth)
+    return Evaluation("accuracy", classification_scores(truth, share, w), rows=right * w / w.mean(), predictions=share, truth=truth)
 
 
 def numbers(rng, n=150, targets=2, missing=False, weight=None) -> Evaluation:
@@ -166,7 +166,9 @@ def test_difference_of_one_seed_is_that_of_agresti_and_min():
 @pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "macro_f1"])
 def test_all_right_has_an_interval_with_the_width_of_wilsons(metric):
     truth = np.arange(30) % 3
-    evaluation = Evaluation(metric, _scores(truth, np.eye(3)[truth], np.ones(30)), np.ones(30), np.eye(3)[truth], truth)
+    evaluation = Evaluation(
+        metric, classification_scores(truth, np.eye(3)[truth], np.ones(30)), np.ones(30), np.eye(3)[truth], truth
+    )
     low, high = intervals({"a": [evaluation] * 3}, metric).of("a")
     assert high == pytest.approx(1.0) and low == pytest.approx(30 / (30 + 1.96**2), abs=0.03)  # Clopper and Pearson: 0.884
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -171,6 +172,12 @@ def accepted(kind: str) -> tuple[str, ...]:
 
 
 KINDS = tuple(names())
+SETTINGS: dict[str, dict[str, Any]] = {  # kinds that would take long with their defaults
+    "gru": {"hidden": 64},
+    "rnn": {"hidden": 64},
+    "tcn": {"hidden": 32},
+    "text_cnn": {"width": 32, "detectors": 32},
+}
 SMALL = {  # one small data set for each kind, for tests that need no more
     kind: next(iter(accepted(kind)), DATA[0]) for kind in KINDS
 }

@@ -209,3 +209,16 @@ def test_tasks_say_in_a_sentence_what_is_missing():
     assert "--target" in find("tabular-regression").fits(Spec(inputs={"x": TABLE}, outputs={"y": labels}, train_size=3))
     assert find("image-regression").fits(Spec(inputs={"x": TABLE}, outputs={"y": numbers}, train_size=3)) is not None
     assert "target" in find("text-generation").fits(Spec(inputs={"text": text}, outputs={"label": labels}, train_size=3))
+
+
+def test_spoiled_labels_tell_nothing_of_the_true_ones_and_none_is_lost():
+    codes = torch.tensor([0] * 90 + [1] * 60 + [2] * 30 + [-1] * 5)
+    x = torch.arange(185.0)[:, None]
+    table = Table(numeric=("x",), mean=(0.0,), std=(1.0,))
+    spec = Spec(inputs={"x": table}, outputs={"y": Classes(labels=("a", "b", "c"))}, train_size=185)
+    data = Dataset(spec, {"x": {"numeric": x, "codes": torch.zeros(185, 0)}, "y": {"codes": codes}})
+    spoiled = find("tabular-classification").spoil(data, 3).columns["y"]["codes"]
+    assert torch.equal(spoiled.sort().values, codes.sort().values) and torch.equal(spoiled[180:], codes[180:])
+    for label in range(3):
+        shares = torch.bincount(spoiled[codes == label], minlength=3) / (codes == label).sum()
+        assert torch.allclose(shares, torch.tensor([90, 60, 30]) / 180, atol=0.02)

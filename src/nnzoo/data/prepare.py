@@ -261,8 +261,8 @@ def _without_copies(ready: Prepared, seen: Raw, inherit: Preprocessing | None, w
 
 
 def open_like(preprocessing: Preprocessing, source: Any, train_size: int = 0, to_answer: bool = False) -> Opened:
-    """New data as a trained model sees them: whatever `read` opens, or the preprocessing itself. `to_answer`: those rows alone that a
-    prediction answers. Raises DataError."""
+    """New data as a trained model sees them: whatever `read` opens, or the preprocessing itself. `to_answer`: those rows alone
+    that a prediction answers. Raises DataError."""
     raw = read(source) if isinstance(source, (Raw, tuple)) else read_known(source) or preprocessing.read(source)
     _same_sort(preprocessing, raw)
     return preprocessing.ask(raw, train_size) if to_answer else preprocessing.open(raw, train_size)

@@ -78,7 +78,7 @@ class Preprocessing(ABC):
         return Opened(Dataset(self.spec(train_size), columns, weight=weights), raw)
 
     def ask(self, raw: Raw, train_size: int = 0) -> Opened:
-        """The rows that a prediction answers, and what they are to the person: all of them, unless an answer is more than one row."""
+        """The rows that a prediction answers, and what they are to the person: all, unless an answer is more than one row."""
         return self.open(raw, train_size)
 
     def restore(self, name: str, value: Any) -> Any:

@@ -110,8 +110,8 @@ class RawGraph(Raw):
 
 @dataclass
 class RawSequences(Raw):
-    """Numbers over time in pieces of any length: float arrays (T C) with channels called `names`. With them `values` to predict (N O,
-    NaN where missing), `labels` (N, strings), or `tags`, a label at every step (N arrays of T strings), all under their names.
+    """Numbers over time in pieces of any length: float arrays (T C) with channels called `names`. With them `values` to predict
+    (N O, NaN where missing), `labels` (N, strings), or `tags`, labels of every step (N arrays of T strings), all under their names.
 
     `binary`: every number is 0 or 1, as in a piano roll, whose channels are called by the numbers of MIDI's notes.
     """
@@ -162,7 +162,7 @@ class RawSeries(Raw):
     targets: tuple[str, ...] = ()
     horizon: int | None = None
     history: int | None = None
-    faults: SeriesFaults = SeriesFaults()
+    faults: SeriesFaults = field(default_factory=SeriesFaults)
 
     def __len__(self) -> int:
         return len(self.frame)

@@ -25,8 +25,9 @@ def read(source: Any) -> Raw:
     """Open a source; its contents say what sort of data it is. Raises DataError.
 
     A known set's name; .csv .tsv .parquet .jsonl .json (.gz too): a table; .txt: a text; a folder, .zip, .npz, .npy, IDX: pictures
-    (a folder of texts: texts; an .npz with edges: a graph); train.en beside train.de: pairs of texts; a frame or records: a table; (X, y) or X: 2-D X a table with columns
-    x0, x1, ..., 3-D and 4-D X pictures, a list of strings texts, a list of 2-D arrays sequences; what is open already passes through.
+    (a folder of texts: texts; an .npz with edges: a graph); train.en beside train.de: pairs of texts; a frame or records: a table;
+    (X, y) or X: 2-D X a table with columns x0, x1, ..., 3-D and 4-D X pictures, a list of strings texts, a list of 2-D arrays
+    sequences; what is open already passes through.
     """
     if isinstance(source, Raw):
         return source

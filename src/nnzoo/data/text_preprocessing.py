@@ -161,8 +161,8 @@ class TextPreprocessing(Preprocessing):
         return cls(*plain, units, facts.get("column", ""))
 
     def read(self, source: Any) -> RawTexts:
-        """A path, a text, a list of texts, or a table with the column of the texts. A file is read as lines where the model was trained
-        on lines."""
+        """A path, a text, a list of texts, or a table with the column of the texts. A file is read as lines where the model was
+        trained on lines."""
         if isinstance(source, (pd.DataFrame, Mapping)) or (isinstance(source, (str, Path)) and suffix_of(Path(source)) in TABLES):
             return texts_of(read_table(source), self.column or "text", self.label_name if self.labels else "")
         if isinstance(source, Path) or (isinstance(source, str) and (os.path.exists(source) or source.endswith(SUFFIXES))):

@@ -1,7 +1,8 @@
-"""LSTM on chorales and folk tunes, and by characters on tinyshakespeare, nanoGPT's split, state carried over the whole validation part in one pass.
+"""LSTM on chorales and folk tunes, and by characters on tinyshakespeare, nanoGPT's split.
 
-The validation part is scored and chooses the epoch, as in nanoGPT; there is no test part. All nine tenths are learned from: the
-last play begins just before the division, and a network that never met its people is .2 nats worse (measured).
+There the state is carried over the whole validation part in one pass, which is scored and chooses the epoch, as in nanoGPT; there
+is no test part. All nine tenths are learned from: the last play begins just before the division, and a network that never met its
+people is .2 nats worse (measured).
 """
 
 import numpy as np

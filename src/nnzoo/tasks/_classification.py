@@ -67,11 +67,17 @@ class Classification(Task):
         return float(np.average(truth[truth >= 0] == commonest, weights=weight[truth >= 0]))
 
     def spoil(self, dataset: Dataset, seed: int) -> Dataset:
-        """Labels shuffled among the rows."""
+        """Labels exchanged among the rows, so that the rows of each true label get all labels in equal shares. A mere shuffle
+        leaves by chance some tie between labels and truth, and where one sign tells the truth, that is enough to learn it from."""
         (name,) = dataset.spec.outputs
-        codes = dataset.columns[name]["codes"]
-        order = torch.randperm(len(codes), generator=generator(seed)).to(codes.device)
-        return dataset.replaced({name: {"codes": codes[order]}})
+        codes = dataset.columns[name]["codes"].clone()
+        rows = torch.arange(len(codes), device=codes.device) if dataset.index is None else dataset.index
+        rows = rows[codes[rows] >= 0]
+        rows = rows[torch.randperm(len(rows), generator=generator(seed)).to(rows.device)]
+        by_label = rows[codes[rows].argsort(stable=True)]
+        counts_K = torch.bincount(codes[rows])
+        codes[by_label] = torch.cat([torch.repeat_interleave(row_K) for row_K in _in_proportion(counts_K.cpu())]).to(codes)
+        return dataset.replaced({name: {"codes": codes}})
 
     def decode(self, outputs: dict[str, Tensor], spec: Spec) -> dict[str, list]:
         """The likeliest label and its probability."""
@@ -81,6 +87,18 @@ class Classification(Task):
         probability_BK = outputs[name].double().softmax(1)
         best = probability_BK.max(1)
         return {name: [field.labels[i] for i in best.indices.tolist()], "probability": best.values.tolist()}
+
+
+def _in_proportion(counts_K: Tensor) -> Tensor:
+    """How many rows of each label get each (K K): whole numbers, nearly in proportion; rows and columns sum to `counts_K`."""
+    table_KK = counts_K[:, None] * counts_K // counts_K.sum().clamp(min=1)
+    wanting_K = counts_K - table_KK.sum(0)
+    for row_K, count in zip(table_KK, counts_K):
+        for _ in range(int(count - row_K.sum())):
+            label = int(wanting_K.argmax())
+            row_K[label] += 1
+            wanting_K[label] -= 1
+    return table_KK
 
 
 def classification_scores(truth: np.ndarray, probability: np.ndarray, w: np.ndarray) -> dict[str, float]:

@@ -57,8 +57,8 @@ class TimeSeriesForecasting(Task):
         return Loss((error_B * batch.weight).sum(), batch.weight.sum() * numbers)
 
     def evaluate(self, network: Any, dataset: Dataset, seed: int = 0, reference: Dataset | None = None) -> Evaluation:
-        """Scores over all windows. `rows` are blocks of time (see above), `predictions` and `truth` (K H C, original units) those of
-        six windows spread evenly, whose numbers are in `extra["windows"]`."""
+        """Scores over all windows. `rows` are blocks of time (see above), `predictions` and `truth` (K H C, original units) are
+        those of six windows spread evenly, whose numbers are in `extra["windows"]`."""
         name, field = _future(dataset)
         errors: dict[str, list[Tensor]] = {metric: [] for metric in self.higher}
         for start in range(0, len(dataset), AT_ONCE):

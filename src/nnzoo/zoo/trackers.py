@@ -137,8 +137,8 @@ def tracking(
 ) -> Iterator[Tracking]:
     """A listener for the run in `folder`, closed whatever happens: as finished, failed, or stopped by a signal.
 
-    `trackers` are names that `known_trackers` has checked, `facts` the settings to write down, `scores` the names of the task's scores.
-    Raises ConfigError where a tracker cannot be reached.
+    `trackers` are names that `known_trackers` has checked, `facts` the settings to write down, `scores` the names of the task's
+    scores. Raises ConfigError where a tracker cannot be reached.
     """
     listener = Tracking(open_all(trackers, folder, resume), folder, listen)
     how: How = "FAILED"

@@ -81,7 +81,7 @@ class TextCNN(Network):
         self.heads = Heads(c.detectors * len(c.widths), spec.outputs)
 
     def forward(self, inputs: dict[str, Any]) -> dict[str, Tensor]:
-        """Outputs by name. A detector may reach over either end of a text, where zeros stand; padding beyond that counts nowhere."""
+        """Outputs by name. A detector may reach over either end of a text, where zeros stand; padding beyond counts nowhere."""
         text: Sequences = inputs[self.name]
         x_BDT = self.drop(self.embed(text.tokens_BT)).transpose(1, 2)
         strongest = []
