@@ -211,13 +211,21 @@ def test_tasks_say_in_a_sentence_what_is_missing():
     assert "target" in find("text-generation").fits(Spec(inputs={"text": text}, outputs={"label": labels}, train_size=3))
 
 
+def _spoiled(codes, seed=3):
+    table = Table(numeric=("x",), mean=(0.0,), std=(1.0,))
+    spec = Spec(inputs={"x": table}, outputs={"y": Classes(labels=("a", "b", "c"))}, train_size=len(codes))
+    numeric = torch.arange(float(len(codes)))[:, None]
+    data = Dataset(spec, {"x": {"numeric": numeric, "codes": torch.zeros(len(codes), 0)}, "y": {"codes": codes}})
+    return find("tabular-classification").spoil(data, seed).columns["y"]["codes"]
+
+
+def test_the_only_rows_of_two_labels_are_exchanged():
+    assert _spoiled(torch.tensor([0, 1])).tolist() == [1, 0]
+
+
 def test_spoiled_labels_tell_nothing_of_the_true_ones_and_none_is_lost():
     codes = torch.tensor([0] * 90 + [1] * 60 + [2] * 30 + [-1] * 5)
-    x = torch.arange(185.0)[:, None]
-    table = Table(numeric=("x",), mean=(0.0,), std=(1.0,))
-    spec = Spec(inputs={"x": table}, outputs={"y": Classes(labels=("a", "b", "c"))}, train_size=185)
-    data = Dataset(spec, {"x": {"numeric": x, "codes": torch.zeros(185, 0)}, "y": {"codes": codes}})
-    spoiled = find("tabular-classification").spoil(data, 3).columns["y"]["codes"]
+    spoiled = _spoiled(codes)
     assert torch.equal(spoiled.sort().values, codes.sort().values) and torch.equal(spoiled[180:], codes[180:])
     for label in range(3):
         shares = torch.bincount(spoiled[codes == label], minlength=3) / (codes == label).sum()

@@ -93,9 +93,9 @@ def _in_proportion(counts_K: Tensor) -> Tensor:
     """How many rows of each label get each (K K): whole numbers, nearly in proportion; rows and columns sum to `counts_K`."""
     table_KK = counts_K[:, None] * counts_K // counts_K.sum().clamp(min=1)
     wanting_K = counts_K - table_KK.sum(0)
-    for row_K, count in zip(table_KK, counts_K):
+    for own, (row_K, count) in enumerate(zip(table_KK, counts_K)):
         for _ in range(int(count - row_K.sum())):
-            label = int(wanting_K.argmax())
+            label = (int(wanting_K.roll(-own - 1).argmax()) + own + 1) % len(counts_K)  # its own label last
             row_K[label] += 1
             wanting_K[label] -= 1
     return table_KK
