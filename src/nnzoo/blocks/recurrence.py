@@ -115,7 +115,7 @@ class Recurrent(Network):
             _reads(field, c.width), c.hidden, c.layers, batch_first=True, dropout=between, bidirectional=c.bidirectional
         )
         self.add_module(type(self).__name__.lower(), kernel)
-        self.drop = nn.Dropout(c.dropout)
+        self.drop = nn.Dropout(c.dropout) if c.dropout else nn.Identity()  # at 0 it would still draw
         self.states = Probe()
         self.inside = nn.ModuleDict({f"layer{way}": nn.ModuleDict({g: Probe() for g in self.gates}) for way in self._ways()})
         if self.writes:
