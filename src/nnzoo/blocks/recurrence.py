@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from nnzoo.blocks.heads import Heads
+from nnzoo.blocks.level import Level
 from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.stems import image_as_rows, last_of
 from nnzoo.core.abilities import Predicts, Steps
@@ -43,12 +44,14 @@ WRITES = {"text-generation": Tokens, "polyphonic-music": Series}  # what a netwo
 
 class RecurrentConfig(NetworkConfig):
     """Constants of the network and of its descent. `window` is how far the error travels back in one long text; `bidirectional`
-    reads backwards as well, which a network that writes cannot."""
+    reads backwards as well, which a network that writes cannot. `relative`: forecast differences from the last number (None: where
+    the series drifts)."""
 
     width: int = Field(128, ge=1)  # D, of an embedded symbol
     hidden: int = Field(128, ge=1)  # H
     layers: int = Field(2, ge=1)  # L
     bidirectional: bool = False
+    relative: bool | None = None
     dropout: float = Field(0.1, ge=0, lt=1)
     lr: float = Field(4e-3, gt=0)
     weight_decay: float = Field(1e-2, ge=0)
@@ -122,6 +125,7 @@ class Recurrent(Network):
             self.next = nn.Linear(c.hidden, field.vocabulary if isinstance(field, Tokens) else field.size)
         else:
             self.heads = Heads(c.hidden * (2 if c.bidirectional else 1), spec.outputs)
+        self.level = Level(field, spec.outputs, c.relative)
 
     # ---- the recurrence
 
@@ -206,7 +210,7 @@ class Recurrent(Network):
         """Logits of what comes after each step (B T V or B T C) by the input's name; or outputs by name, at each row's own last
         step (backwards: its first) or at every step. Padding stands after the last step, so it reaches no state that is read."""
         value = inputs[self.name]
-        x_BTD, lengths_B = self.view(value)
+        x_BTD, lengths_B = self.view(self.level.off(value))
         h_BTH, _ = self.read(x_BTD, lengths_B=lengths_B)
         if self.writes:
             return {self.name: self.next(h_BTH)}
@@ -214,12 +218,14 @@ class Recurrent(Network):
         if self.config.bidirectional:
             H = self.config.hidden
             last_BH = torch.cat([last_BH[:, :H], h_BTH[:, 0, H:]], 1)
-        return self.heads(last_BH, h_BTH)
+        return self.level.back(self.heads(last_BH, h_BTH), value)
 
     # ---- writing step by step
 
-    def start(self, rows: int) -> Memory:
-        """Before the first symbol nothing is remembered (each part B L H)."""
+    context = None  # a memory holds any number of steps
+
+    def start(self, rows: int, room: int | None = None) -> Memory:
+        """Before the first symbol nothing is remembered (each part B L H). A memory needs the same room for any length."""
         zeros_BLH = torch.zeros(rows, self.config.layers, self.config.hidden, device=self.device)
         return tuple(zeros_BLH for _ in self.remembers)
 

@@ -175,7 +175,8 @@ class Series(Field):
     """Numbers over time: windows of long series, or pieces of different length. Stored end to end in original units ("values",
     M C), with where each row begins ("first", N) and how many steps it has ("length", N), so that windows overlap at no cost.
 
-    `even`: every row has `longest` steps. `binary`: every number is 0 or 1 (the notes of a piano roll), taken as it is.
+    `even`: every row has `longest` steps. `binary`: every number is 0 or 1 (the notes of a piano roll), taken as it is. `drift` is
+    the share of the training part's variance that lies between the means of its windows (mean over series).
     """
 
     type: Literal["series"] = "series"
@@ -185,6 +186,7 @@ class Series(Field):
     longest: int
     even: bool = True
     binary: bool = False
+    drift: float = 0.0
     key: ClassVar[str] = "first"
 
     @property

@@ -42,9 +42,11 @@ class SeriesPreprocessing(Preprocessing):
         history: int,
         time: str = "",
         form: str = "",
+        drift: float = 0.0,
     ):
         self.names, self.mean, self.std, self.targets = tuple(names), tuple(mean), tuple(std), tuple(targets)
         self.horizon, self.history, self.time, self.form = horizon, history, time, form
+        self.drift = drift
 
     @classmethod
     def fit(
@@ -65,10 +67,20 @@ class SeriesPreprocessing(Preprocessing):
         wanted = targets or tuple(raw.frame.columns)
         scale = np.where(flat_C, 1.0, std_C)
         names = [str(name) for name in raw.frame.columns]
-        return cls(names, mean_C.tolist(), scale.tolist(), wanted, raw.horizon, raw.history, raw.time, raw.form)
+        return cls(
+            names,
+            mean_C.tolist(),
+            scale.tolist(),
+            wanted,
+            raw.horizon,
+            raw.history,
+            raw.time,
+            raw.form,
+            drift_of(values_MC, raw.history),
+        )
 
     def spec(self, train_size: int) -> Spec:
-        series = Series(names=self.names, mean=self.mean, std=self.std, longest=self.history)
+        series = Series(names=self.names, mean=self.mean, std=self.std, longest=self.history, drift=self.drift)
         at = [self.names.index(name) for name in self.targets]
         mean, std = tuple(self.mean[c] for c in at), tuple(self.std[c] for c in at)
         future: AnyField = Future(names=self.targets, horizon=self.horizon, mean=mean, std=std)
@@ -122,6 +134,7 @@ class SeriesPreprocessing(Preprocessing):
             "history": self.history,
             "time": self.time,
             "form": self.form,
+            "drift": self.drift,
         }
 
     @classmethod
@@ -139,3 +152,13 @@ class SeriesPreprocessing(Preprocessing):
         assert isinstance(field, (Series, Future))
         x_BTC = field.restore((value.x_BTC if isinstance(value, Course) else value).double()).cpu().numpy()
         return [pd.DataFrame(x_TC, columns=list(field.names)) for x_TC in x_BTC]
+
+
+def drift_of(values_MC: np.ndarray, window: int) -> float:
+    """The share of variance that lies between the means of windows, at least four of them; the mean over series that vary."""
+    pieces = max(4, len(values_MC) // window)
+    whole_C = values_MC.var(0)
+    if len(values_MC) < pieces or not (whole_C > 0).any():
+        return 0.0
+    between_C = np.stack([piece.mean(0) for piece in np.array_split(values_MC, pieces)]).var(0)
+    return float(np.mean(between_C[whole_C > 0] / whole_C[whole_C > 0]))

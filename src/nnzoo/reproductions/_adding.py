@@ -8,6 +8,7 @@ import numpy as np
 
 from nnzoo.data.made_sequences import adding as made
 from nnzoo.data.prepare import Prepared, prepare
+from nnzoo.reproductions._reach import reach
 from nnzoo.reproductions.running import Listeners, Reproduction, fit
 
 HELD = 1_000  # sequences of the validation part, and of the test part
@@ -41,7 +42,7 @@ def adding(
         test = prepared.parts.to(network.device).test
         assert test is not None
         scores = prepared.task.evaluate(network, test).scores
-        return {"score": scores["rmse"] ** 2, **scores, "parameters": network.count()}
+        return {"score": scores["rmse"] ** 2, **scores, "parameters": network.count(), **reach(network, test)}
 
     return Reproduction(
         data=f"adding:{length}",

@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nnzoo.blocks.heads import Heads
+from nnzoo.blocks.level import Level
 from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.stems import last_of
 from nnzoo.core.abilities import Predicts, Steps
@@ -45,12 +46,14 @@ State = tuple[Tensor, ...]  # of each convolution in turn, its last inputs (B D 
 
 
 class Config(NetworkConfig):
-    """Constants of the network and of its descent. `window` is how far the error travels back in one long text, at most."""
+    """Constants of the network and of its descent. `window` is how far the error travels back in one long text, at most.
+    `relative`: forecast differences from the last number (None: where the series drifts)."""
 
     width: int = Field(64, ge=1)  # D, of an embedded symbol
     hidden: int = Field(64, ge=1)  # H
     levels: int = Field(5, ge=1)  # n, blocks
     kernel: int = Field(3, ge=2)  # k
+    relative: bool | None = None
     dropout: float = Field(0.1, ge=0, lt=1)
     lr: float = Field(4e-3, gt=0)
     weight_decay: float = Field(1e-2, ge=0)
@@ -140,6 +143,7 @@ class TCN(Network):
             self.next = nn.Linear(c.hidden, field.vocabulary if isinstance(field, Tokens) else field.size)
         else:
             self.heads = Heads(c.hidden, spec.outputs)
+        self.level = Level(field, spec.outputs, c.relative)
 
     @property
     def receptive_field(self) -> int:
@@ -163,15 +167,18 @@ class TCN(Network):
     def forward(self, inputs: dict[str, Any]) -> dict[str, Tensor]:
         """Logits of what comes after each step (B T V or B T C) by the input's name; or outputs by name, at a row's own last
         step or at every step. Padding stands after the last step, so that it reaches none of them."""
-        h_BTH, _ = self.read(self.view(inputs[self.name]))
+        value = inputs[self.name]
+        h_BTH, _ = self.read(self.view(self.level.off(value)))
         if self.writes:
             return {self.name: self.next(h_BTH)}
-        return self.heads(last_of(h_BTH, inputs[self.name]), h_BTH)
+        return self.level.back(self.heads(last_of(h_BTH, value), h_BTH), value)
 
     # ---- writing step by step
 
-    def start(self, rows: int) -> State:
-        """Before the first step all inputs were zero."""
+    context = None  # what lies beyond the receptive field is forgotten, so that there is no end
+
+    def start(self, rows: int, room: int | None = None) -> State:
+        """Before the first step all inputs were zero. The state needs the same room for any length."""
         convolutions = [conv for block in self.blocks for conv in (block.first, block.second)]
         return tuple(torch.zeros(rows, conv.v.shape[1], conv.past, device=self.device) for conv in convolutions)  # type: ignore
 
