@@ -160,9 +160,9 @@ def test_spoiled_tags_keep_their_counts() -> None:
 class Echo(nn.Module):
     """Predicts what it has read `delay` steps ago; the state holds it."""
 
-    device, training = torch.device("cpu"), False
+    device, training, context = torch.device("cpu"), False, None
 
-    def start(self, rows: int) -> Tensor:
+    def start(self, rows: int, room: int | None = None) -> Tensor:
         return torch.zeros(rows, 2)
 
     def step(self, state: Tensor, notes_BTC: Tensor) -> tuple[Tensor, Tensor]:

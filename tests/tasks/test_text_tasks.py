@@ -29,6 +29,8 @@ def texts(rows, lines=True):
 class Recurrent(nn.Module):
     """h_t = tanh(W h_(t-1) + E x_t): every logit depends on all that came before."""
 
+    context = None
+
     def __init__(self, spec):
         super().__init__()
         torch.manual_seed(0)
@@ -36,7 +38,7 @@ class Recurrent(nn.Module):
         self.embed, self.turn, self.read = nn.Embedding(VOCABULARY, 8), nn.Linear(8, 8), nn.Linear(8, VOCABULARY)
         self.read.weight.data *= 4
 
-    def start(self, rows):
+    def start(self, rows, room=None):
         return (torch.zeros(rows, 8),)
 
     def step(self, state, symbols_BT):

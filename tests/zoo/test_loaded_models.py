@@ -27,6 +27,7 @@ class Toy(Network):
     """Can everything, badly: samples noise around 0, writes the symbol that follows in the vocabulary."""
 
     kind = "toy"
+    context = None
     card = CARD
 
     @classmethod
@@ -49,7 +50,7 @@ class Toy(Network):
     def surprise(self, inputs):
         return inputs["x"].numeric_BF.abs().sum(1)
 
-    def start(self, rows):
+    def start(self, rows, room=None):
         return (torch.zeros(rows),)
 
     def step(self, state, symbols_BT):

@@ -87,7 +87,9 @@ class _Writes(Baseline):
         ((name, sequence),) = inputs.items()
         return {name: self.step(self.start(len(sequence.tokens_BT)), sequence.tokens_BT)[0]}
 
-    def start(self, rows: int) -> tuple[Tensor, ...]:
+    context = None  # only the last symbols are held
+
+    def start(self, rows: int, room: int | None = None) -> tuple[Tensor, ...]:
         """No symbols yet: padding (code 0)."""
         return (torch.zeros(rows, self.order - 1, dtype=torch.long),)
 

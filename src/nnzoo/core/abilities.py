@@ -27,17 +27,25 @@ class FromNoise(Protocol):
 class Steps(Protocol):
     """Writes a sequence symbol by symbol; the state is explicit: (h, c) in an LSTM, the key-value cache in a GPT."""
 
-    def start(self, rows: int) -> Any:
-        """The state before the first symbol, for `rows` sequences (a tuple of tensors, rows in dimension 0)."""
+    context: int | None
+    """Symbols that a state can hold; None: no limit."""
+
+    def start(self, rows: int, room: int | None = None) -> Any:
+        """The state before the first symbol, for `rows` sequences (a tuple whose tensors have rows in dimension 0).
+
+        `room` is how many symbols will be read at most, where that is known, so that a cache is allocated once; it is never more
+        than `context`. None: as many as `context` allows, or what grows.
+        """
 
     def step(self, state: Any, symbols_BT: Tensor) -> tuple[Tensor, Any]:
         """Read T symbols; logits of the symbol after each (B T V), and the state after the last.
 
-        Of piano rolls: read T steps of notes (B T C, 0 or 1); logits of each note at the step after each (B T C).
+        Of piano rolls: read T steps of notes (B T C, 0 or 1); logits of each note at the step after each (B T C). The state given
+        may be used up (a cache is written in place): whoever needs it later selects its rows first.
         """
 
     def select(self, state: Any, rows: Tensor) -> Any:
-        """The state of chosen rows, in that order (beam search)."""
+        """A copy of the state of chosen rows, in that order (beam search)."""
 
 
 @runtime_checkable
