@@ -33,11 +33,16 @@ class Level:
         self.on = able and (on if on is not None else field.drift > DRIFTING)  # type: ignore[union-attr]
         if self.on:
             assert isinstance(field, Series)
+            self.series = field.size - field.calendar  # the calendar, in the channels after them, has no level
             self.which = {name: [field.names.index(n) for n in future.names] for name, future in futures.items()}
 
     def off(self, value: Any) -> Any:
         """The window without its level: differences from the last step (a `Course`; other values as they are)."""
-        return Course(value.x_BTC - value.x_BTC[:, -1:], value.lengths_B) if self.on else value
+        if not self.on:
+            return value
+        level_B1C = value.x_BTC[:, -1:].clone()
+        level_B1C[:, :, self.series :] = 0
+        return Course(value.x_BTC - level_B1C, value.lengths_B)
 
     def back(self, answers: dict[str, Tensor], value: Any) -> dict[str, Tensor]:
         """The answers (B H O) at the level of the window."""

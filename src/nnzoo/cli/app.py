@@ -76,6 +76,7 @@ def data(
     units: o.Units = None,
     horizon: o.Horizon = None,
     history: o.History = None,
+    calendar: o.Calendar = False,
     seed: o.Seed = 0,
     json: o.Json = False,
 ) -> None:
@@ -83,7 +84,7 @@ def data(
     from nnzoo.data.understand import understand
 
     ways = {"valid": valid, "test": test, "split": split, "weight": weight, "dedup": dedup, "units": units, "seed": seed}
-    ways |= {"horizon": horizon, "history": history}
+    ways |= {"horizon": horizon, "history": history, "calendar": calendar}
     with working():
         found = understand(data, task=task, targets=target, **ways)
     if json:

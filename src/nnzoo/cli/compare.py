@@ -27,6 +27,7 @@ def compare(
     units: o.Units = None,
     horizon: o.Horizon = None,
     history: o.History = None,
+    calendar: o.Calendar = False,
     metric: o.Metric = None,
     margin: Annotated[
         float | None,
@@ -77,6 +78,7 @@ def compare(
                 units=units,
                 horizon=horizon,
                 history=history,
+                calendar=calendar,
                 metric=metric,
                 margin=margin,
                 kinds=named,

@@ -28,6 +28,7 @@ Dedup = Annotated[bool, _option("Drop rows, pictures or texts that repeat anothe
 Units = Annotated[str | None, _option("Of texts: characters, words, bpe or bpe:SIZE; else as suits.", "--units", metavar="U")]
 Horizon = Annotated[int | None, _option("Of series: steps to forecast.", "--horizon", metavar="N")]
 History = Annotated[int | None, _option("Of series: steps that a forecast reads.", "--history", metavar="N")]
+Calendar = Annotated[bool, _option("Of series with dates: read hour, weekday and day of year of the steps to come.", "--calendar")]
 Metric = Annotated[str | None, _option("The score to judge by; each task has a usual one.", "--metric", metavar="M")]
 Seed = Annotated[int, _option("Whatever is random follows from it.", "--seed", metavar="N", default=True)]
 Device = Annotated[str, _option("auto, cpu, cuda, ...", "--device", metavar="D", default=True)]

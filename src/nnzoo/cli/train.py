@@ -25,6 +25,7 @@ def train(
     units: o.Units = None,
     horizon: o.Horizon = None,
     history: o.History = None,
+    calendar: o.Calendar = False,
     metric: o.Metric = None,
     settings: Annotated[
         list[str], typer.Option("--set", metavar="FIELD=VALUE", help="A setting of the kind.", show_default=False)
@@ -67,6 +68,7 @@ def train(
             units=units,
             horizon=horizon,
             history=history,
+            calendar=calendar,
             metric=metric,
             config=config,
             budget=budget,

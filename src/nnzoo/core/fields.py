@@ -176,7 +176,8 @@ class Series(Field):
     M C), with where each row begins ("first", N) and how many steps it has ("length", N), so that windows overlap at no cost.
 
     `even`: every row has `longest` steps. `binary`: every number is 0 or 1 (the notes of a piano roll), taken as it is. `drift` is
-    the share of the training part's variance that lies between the means of its windows (mean over series).
+    the share of the training part's variance that lies between the means of its windows (mean over series). The last `calendar`
+    channels are no series: they say where the steps to be forecast stand in the calendar.
     """
 
     type: Literal["series"] = "series"
@@ -187,6 +188,7 @@ class Series(Field):
     even: bool = True
     binary: bool = False
     drift: float = 0.0
+    calendar: int = 0
     key: ClassVar[str] = "first"
 
     @property

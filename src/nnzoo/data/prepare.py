@@ -19,10 +19,12 @@ import torch
 from nnzoo import tasks
 from nnzoo.core.dataset import Parts
 from nnzoo.core.errors import ConfigError, DataError, about
+from nnzoo.core.events import Listener
 from nnzoo.core.fields import Spec
 from nnzoo.core.task import Task
 from nnzoo.data import splits
 from nnzoo.data.columns import days_of, kind_of, numbers_of, texts_of
+from nnzoo.data.corpus import cut
 from nnzoo.data.labelled_texts import judged
 from nnzoo.data.pairs import read_as_pairs, towards
 from nnzoo.data.places import physical_memory
@@ -32,10 +34,9 @@ from nnzoo.data.reading import read, read_known
 from nnzoo.data.series_parts import is_series, prepare_series
 from nnzoo.data.table_preprocessing import TablePreprocessing, output_kind
 from nnzoo.data.tables import known_column
-from nnzoo.data.texts import cut
 
 TARGET_NAMES = ("target", "label", "class", "y")
-TEXT_VALID = TEXT_TEST = 0.05  # of the characters of one long text
+TEXT_VALID = TEXT_TEST = 0.05  # of the characters of one long text (`MOST_HELD` of them at most)
 _SORTS: tuple[tuple[type[Raw], str, str], ...] = (
     (RawTable, "table", "TablePreprocessing"),
     (RawImages, "images", "ImagePreprocessing"),
@@ -152,6 +153,8 @@ def prepare(
     units: str | None = None,
     horizon: int | None = None,
     history: int | None = None,
+    calendar: bool = False,
+    listen: Sequence[Listener] = (),
 ) -> Prepared:
     """Open `source` and make training, validation and test parts of it.
 
@@ -161,7 +164,8 @@ def prepare(
     stays, its copies in training go). `units` is what texts are made of: characters, words, bpe or bpe:SIZE;
     of pairs, `targets` names the side that is the answer.
     Series, and tables of which forecasting is asked, are divided in time: `horizon` steps are
-    forecast from the `history` before them. Raises DataError or ConfigError.
+    forecast from the `history` before them, with `calendar` also from the dates of the steps to come. `listen` hears how far
+    the reading of a text larger than memory is. Raises DataError or ConfigError.
     """
     raw = read_as_pairs(source, _only(targets)) if task == "translation" else read(source)
     if isinstance(raw, RawPairs):
@@ -179,9 +183,11 @@ def prepare(
     if is_series(raw, task, inherit):
         named = (targets,) if isinstance(targets, str) else tuple(targets)
         ahead: dict[str, Any] = {"horizon": horizon, "history": history, "task": task, "split": split, "weight": weight}
-        return prepare_series(raw, targets=named, valid=valid, test=test, inherit=inherit, **ahead)
-    if horizon is not None or history is not None:
-        raise ConfigError("--horizon and --history are for series; add --task time-series-forecasting, or leave them out")
+        return prepare_series(raw, targets=named, valid=valid, test=test, inherit=inherit, calendar=calendar, **ahead)
+    if horizon is not None or history is not None or calendar:
+        raise ConfigError(
+            "--horizon, --history and --calendar are for series; add --task time-series-forecasting, or leave them out"
+        )
     if isinstance(inherit, TablePreprocessing):
         targets = _inherited_targets(inherit, targets)
         weight = weight or inherit.weight
@@ -197,7 +203,7 @@ def prepare(
     if isinstance(raw, RawTexts) and not raw.lines and raw.labels is None:
         if split != "random":
             raise ConfigError(f"--split {split} needs a table; one long text is cut into contiguous pieces; leave --split out")
-        texts = cut(raw, **{part: TEXT_VALID if share else 0.0 for part, share in wanted.items()})
+        texts = cut(raw, **{part: TEXT_VALID if share else 0.0 for part, share in wanted.items()}, listen=listen)
         learned = _preprocessing(texts["train"], np.arange(len(texts["train"])), inherit, ways)
         made = {part: learned.open(text, len(texts["train"])).dataset for part, text in texts.items()}
         rows: dict[str, np.ndarray] = {}

@@ -101,6 +101,17 @@ def dates_after(dates: np.ndarray, count: int) -> np.ndarray:
     return _going_on(dates[-1], np.arange(1, count + 1), step_of(dates), bool(pd.DatetimeIndex(dates).is_month_end.all()))
 
 
+def later(dates: np.ndarray, count: int, step: Step, month_end: bool = False) -> np.ndarray:
+    """For each date (M, datetime64[us]) the one that is `count` steps of an even calendar after it."""
+    if step.unit == "us":
+        return dates + np.timedelta64(count * step.length, "us")
+    if step.unit == "weekday":
+        days = dates.astype("datetime64[D]")
+        return np.busday_offset(days, count, roll="backward") + (dates - days)
+    moved = pd.DatetimeIndex(dates) + pd.DateOffset(months=count * step.length)
+    return (moved + pd.offsets.MonthEnd(0) if month_end else moved).to_numpy().astype("datetime64[us]")
+
+
 def _going_on(first: np.datetime64, places: np.ndarray, step: Step, month_end: bool) -> np.ndarray:
     """The dates that are so many steps after a date."""
     start = first.astype("datetime64[us]")

@@ -18,6 +18,7 @@ import torch
 from nnzoo import tasks
 from nnzoo.core.dataset import Dataset, Parts
 from nnzoo.core.errors import ConfigError, DataError, about
+from nnzoo.data.calendar import Calendar
 from nnzoo.data.preprocessing import Preprocessing
 from nnzoo.data.raw import Raw, RawSeries, RawTable
 from nnzoo.data.series import series_of
@@ -47,6 +48,7 @@ def prepare_series(
     test: Any = None,
     horizon: int | None = None,
     history: int | None = None,
+    calendar: bool = False,
     inherit: Preprocessing | None = None,
     weight: str | None = None,
 ) -> Prepared:
@@ -65,12 +67,17 @@ def prepare_series(
             for name, said, known in (("horizon", horizon, learned.horizon), ("history", history, learned.history)):
                 if said not in (None, known):
                     raise DataError(f"the run was trained with --{name} {known}, not {said}; leave --{name} out")
+            if calendar and learned.calendar is None:
+                raise DataError("the run was trained without --calendar; leave --calendar out")
             raw, notes = replace(raw, horizon=learned.horizon, history=learned.history), []
         steps = _divide(raw, 0.0 if valid is not None else VALID, 0.0 if test is not None else TEST)
         if learned is None:
-            learned = SeriesPreprocessing.fit(raw, np.arange(*steps["train"]), targets=targets or raw.targets, weight=weight)
+            ways: dict[str, Any] = {"targets": targets or raw.targets, "weight": weight, "calendar": calendar}
+            learned = SeriesPreprocessing.fit(raw, np.arange(*steps["train"]), **ways)
         elif targets and targets != learned.targets:
             raise DataError(f"the run was trained to forecast {', '.join(learned.targets)}; leave --target out")
+        if learned.calendar is not None:
+            notes = [*notes, *_on_calendar(raw, learned.calendar)]
         windows = _windows(steps, learned.history, learned.horizon)
         made: dict[str, Dataset] = {}
         whole = learned.open(raw, len(windows["train"])).dataset
@@ -114,6 +121,14 @@ def _sized(raw: RawSeries, horizon: int | None, history: int | None) -> tuple[Ra
         )
     chosen = [] if horizon and history else [f"{ahead} steps are forecast from the {back} before them; --horizon and --history say"]
     return replace(raw, horizon=ahead, history=back), [f"{note} otherwise" for note in chosen]
+
+
+def _on_calendar(raw: RawSeries, calendar: Calendar) -> list[str]:
+    """Sentences on what is read of the calendar."""
+    notes = [f"of the calendar the {', the '.join(calendar.parts)} of the steps to come is read"]
+    if raw.faults.uneven or raw.faults.absent > raw.faults.put_in:
+        notes.append("the steps are uneven, and the dates of coming ones are counted on from each as if they were even")
+    return notes
 
 
 def _divide(raw: RawSeries, valid: float, test: float) -> dict[str, tuple[int, int]]:

@@ -18,6 +18,7 @@ import torch
 from nnzoo.core.dataset import Dataset
 from nnzoo.core.errors import DataError, about
 from nnzoo.core.fields import AnyField, Course, Future, Series, Spec, Stored
+from nnzoo.data.calendar import Calendar
 from nnzoo.data.preprocessing import Opened, Preprocessing
 from nnzoo.data.raw import Raw, RawSeries
 from nnzoo.data.series import dates_after, series_of
@@ -28,7 +29,8 @@ INPUT, OUTPUT = "series", "future"
 
 class SeriesPreprocessing(Preprocessing):
     """Facts: the series read, their mean and standard deviation (original units), those to forecast, how many steps are read and
-    forecast, and the column of dates with its form."""
+    forecast, the column of dates with its form, and the calendar where it is read: channels after those of the series, which are
+    never forecast."""
 
     sort: ClassVar[str] = "series"
 
@@ -43,16 +45,26 @@ class SeriesPreprocessing(Preprocessing):
         time: str = "",
         form: str = "",
         drift: float = 0.0,
+        calendar: Calendar | None = None,
     ):
         self.names, self.mean, self.std, self.targets = tuple(names), tuple(mean), tuple(std), tuple(targets)
         self.horizon, self.history, self.time, self.form = horizon, history, time, form
-        self.drift = drift
+        self.drift, self.calendar = drift, calendar
 
     @classmethod
     def fit(
-        cls, raw: Raw, rows: np.ndarray, *, targets: tuple[str, ...] = (), task: str = "", weight: str | None = None
+        cls,
+        raw: Raw,
+        rows: np.ndarray,
+        *,
+        targets: tuple[str, ...] = (),
+        task: str = "",
+        weight: str | None = None,
+        calendar: bool = False,
     ) -> SeriesPreprocessing:
-        """Learn the scale from the training steps `rows`. `raw` says horizon and history. Raises DataError."""
+        """Learn the scale, and with `calendar` its parts, from the training steps `rows`. `raw` says horizon and history.
+
+        Raises DataError."""
         assert isinstance(raw, RawSeries) and raw.horizon is not None and raw.history is not None
         for name in targets:
             known_column(raw, name, "target column")
@@ -77,10 +89,19 @@ class SeriesPreprocessing(Preprocessing):
             raw.time,
             raw.form,
             drift_of(values_MC, raw.history),
+            Calendar.fit(None if raw.dates is None else raw.dates[np.asarray(rows)]) if calendar else None,
         )
 
     def spec(self, train_size: int) -> Spec:
-        series = Series(names=self.names, mean=self.mean, std=self.std, longest=self.history, drift=self.drift)
+        more = () if self.calendar is None else self.calendar.names
+        series = Series(
+            names=self.names + more,
+            mean=self.mean + (0.0,) * len(more),
+            std=self.std + (1.0,) * len(more),
+            longest=self.history,
+            drift=self.drift,
+            calendar=len(more),
+        )
         at = [self.names.index(name) for name in self.targets]
         mean, std = tuple(self.mean[c] for c in at), tuple(self.std[c] for c in at)
         future: AnyField = Future(names=self.targets, horizon=self.horizon, mean=mean, std=std)
@@ -103,7 +124,7 @@ class SeriesPreprocessing(Preprocessing):
         at = [self.names.index(name) for name in self.targets]
         future_MC = values_MC if at == list(range(len(self.names))) else values_MC[:, at].contiguous()
         return {
-            INPUT: {"values": values_MC, "first": first_N, "length": torch.full((windows,), self.history)},
+            INPUT: {"values": self._read(raw, values_MC), "first": first_N, "length": torch.full((windows,), self.history)},
             OUTPUT: {"values": future_MC, "first": first_N + self.history},
         }
 
@@ -114,11 +135,17 @@ class SeriesPreprocessing(Preprocessing):
             if len(raw) < self.history:
                 raise DataError(f"it has {len(raw)} steps, and the network reads {self.history}; give more rows before the future")
             first_N = torch.tensor([len(raw) - self.history])
-            stored = {"values": self._values(raw), "first": first_N, "length": torch.tensor([self.history])}
+            stored = {"values": self._read(raw, self._values(raw)), "first": first_N, "length": torch.tensor([self.history])}
         dates = None if raw.dates is None else dates_after(raw.dates, self.horizon)
         frame = pd.DataFrame({raw.time: dates}) if dates is not None else pd.DataFrame(index=range(self.horizon))
         coming = RawSeries(raw.name, frame, dates=dates, time=raw.time, form=raw.form)
         return Opened(Dataset(self.spec(train_size), {INPUT: stored}), coming)
+
+    def _read(self, raw: RawSeries, values_MC: torch.Tensor) -> torch.Tensor:
+        """What the network reads: the series, and beside them the calendar."""
+        if self.calendar is None:
+            return values_MC
+        return torch.cat([values_MC, torch.from_numpy(self.calendar.channels(raw.dates, self.horizon)).float()], 1)
 
     def _values(self, raw: RawSeries) -> torch.Tensor:
         columns = [known_column(raw, name) for name in self.names]
@@ -135,11 +162,13 @@ class SeriesPreprocessing(Preprocessing):
             "time": self.time,
             "form": self.form,
             "drift": self.drift,
+            "calendar": None if self.calendar is None else self.calendar.facts(),
         }
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> SeriesPreprocessing:
-        return cls(**facts)
+        calendar = facts.get("calendar")  # runs saved before there was one have none
+        return cls(**{**facts, "calendar": None if calendar is None else Calendar.from_facts(calendar)})
 
     def read(self, source: Any) -> RawSeries:
         """A path, a frame or an array with the series that were learned from, and the column of dates if there was one."""

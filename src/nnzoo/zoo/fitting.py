@@ -68,6 +68,7 @@ def train(
     units: str | None = None,
     horizon: int | None = None,
     history: int | None = None,
+    calendar: bool = False,
     metric: str | None = None,
     config: Mapping[str, Any] = {},
     budget: str | None = None,
@@ -85,7 +86,7 @@ def train(
     `data` is a path, a known set's name, a pandas frame, arrays or tensors. `config` sets fields of the kind's Config, `more`
     fields of `Settings` (precision, accumulate, patience, compile, checkpoint_seconds, timeout). `dedup` drops copies of rows;
     `units` are those of texts (characters, words, bpe).
-    Of series `horizon` steps are forecast from the `history` before them.
+    Of series `horizon` steps are forecast from the `history` before them, with `calendar` also from the dates of the steps to come.
     `from_run` starts from a saved run's weights and preprocessing. `track` names trackers (tensorboard, mlflow) that are told
     everything. Where torchrun has started several processes that call this
     alike, they train one network together, and the first of them writes and tells. Raises NnzooError with one sentence.
@@ -115,6 +116,8 @@ def train(
             units=units,
             horizon=horizon,
             history=history,
+            calendar=calendar,
+            listen=listen,
         )
         prepared.task = with_metric(prepared.task, metric)
         if base is not None:
@@ -135,6 +138,7 @@ def train(
             "units": units,
             "horizon": horizon,
             "history": history,
+            "calendar": calendar or None,
             "config": network.config.model_dump(mode="json"),
             "settings": {k: v for k, v in settings.facts().items() if k not in NO_MATTER},
             "from": None if from_run is None else sha256_of(Path(from_run) / "model.safetensors"),
@@ -225,11 +229,12 @@ def finish(
 ) -> Trained:
     """Score a trained network, look for doubtful labels, save its run, drop the checkpoints that are no longer needed."""
     from nnzoo.data.doctor import announce, doubtful_labels
+    from nnzoo.data.prepare import place as place_parts
     from nnzoo.training.checkpoints import Checkpoints
     from nnzoo.zoo.runs import save_run
 
     network, task = outcome.network, prepared.task
-    parts = prepared.parts.to(network.device) if prepared.parts.train.device != network.device else prepared.parts
+    parts = place_parts(prepared.parts, network.device) if prepared.parts.train.device != network.device else prepared.parts
     judged = {
         name: task.evaluate(network, part, seed=settings.seed, reference=parts.train)
         for name, part in (("validation", parts.valid), ("test", parts.test))
