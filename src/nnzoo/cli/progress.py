@@ -12,7 +12,7 @@ from rich.text import Text
 
 from nnzoo.cli.output import console
 from nnzoo.core import events
-from nnzoo.core.events import Event, StageEnded, StageStarted, Validated, Warned
+from nnzoo.core.events import Event, Reading, StageEnded, StageStarted, Validated, Warned
 
 QUIET = 10.0  # seconds between two plain lines
 
@@ -62,6 +62,8 @@ class Watch:
                 self._begin(event)
             case events.Progress():
                 self._go_on(event)
+            case Reading():
+                self._read(event)
             case Validated():
                 self._look(event)
             case StageEnded():
@@ -109,6 +111,17 @@ class Watch:
         self.bar(self.row, event.left, completed=event.step, total=event.steps or None, facts=", ".join(facts))
         if not self.live and time.monotonic() - self.said > QUIET:
             self.line(f"{self.name}: {', '.join(facts)}" + ("" if event.left is None else f", {clock(event.left)} left"))
+
+    def _read(self, event: Reading) -> None:
+        if self.row is None or event.what != self.name:
+            self._remove()
+            self.name, self.row = event.what, self.add(event.what, event.total)
+        facts = f"{event.done / 1e6:,.0f} of {event.total / 1e6:,.0f} " + (
+            "MB" if event.unit == "bytes" else f"million {event.unit}"
+        )
+        self.bar(self.row, event.left, completed=event.done, total=event.total, facts=facts)
+        if not self.live and time.monotonic() - self.said > QUIET:
+            self.line(f"{event.what}: {facts}" + ("" if event.left is None else f", {clock(event.left)} left"))
 
     def _look(self, event: Validated) -> None:
         if event.best:

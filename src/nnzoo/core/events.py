@@ -90,4 +90,16 @@ class Warned(Event):
     level: str = "note"
 
 
+@dataclass(frozen=True)
+class Reading(Event):
+    """Data too large for memory are read: what is being done, how much of it is done, and the time left in seconds (None: unknown).
+    `done` and `total` are bytes or characters, as `unit` says."""
+
+    what: str
+    done: int
+    total: int
+    left: float | None = None
+    unit: str = "bytes"
+
+
 Listener = Callable[[Event], Any]

@@ -9,7 +9,7 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -18,7 +18,7 @@ from nnzoo.data.places import physical_memory
 
 DEFLATE_MOST = 1032  # no deflate stream unpacks to more than this many times its length
 BOMB_RATIO, BOMB_BYTES = 200, 256 << 20
-_PIECE = 1 << 24
+_PIECE = 1 << 22
 BROKEN = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, OSError, NotImplementedError)
 
 
@@ -86,28 +86,34 @@ def _is_gz(path: Path) -> bool:
     return path.suffix.lower() == ".gz"
 
 
-def read_plain(path: Path, most: int | None = None) -> bytes:
-    """All bytes of a plain or .gz file, at most `most` (default: half of the machine's memory); more are never held.
+def plain_pieces(path: Path, most: int | None = None, told: Callable[[int], object] | None = None) -> Iterator[bytes]:
+    """The bytes of a plain or .gz file piece by piece, at most `most` in all; `told` hears how much of the file itself is read.
 
     Raises DataError where there is no such file, and where it is damaged, cut short, larger, or unpacks to absurd size.
     """
-    most = physical_memory() // 2 if most is None else most
-    pieces, size = [], 0
+    size = 0
     try:
         with open_plain(path) as file:
-            packed = path.stat().st_size
+            packed, place = path.stat().st_size, getattr(file, "fileobj", file)
             while piece := file.read(_PIECE):
-                pieces.append(piece)
                 size += len(piece)
-                if size > most:
+                if most is not None and size > most:
                     raise DataError(f"{path} holds more than {size_text(most)}; split it into smaller files")
                 if size > BOMB_BYTES and size > BOMB_RATIO * packed:
                     raise DataError(
                         f"{path} unpacks to more than {BOMB_RATIO} times its size, as bombs do; unpack it yourself if you trust it"
                     )
+                if told is not None:
+                    told(place.tell())
+                yield piece
     except BROKEN as error:
         raise DataError(f"{path} is damaged or cut short ({error}); copy or download it again") from None
-    return b"".join(pieces)
+
+
+def read_plain(path: Path, most: int | None = None) -> bytes:
+    """All bytes of a plain or .gz file, at most `most` (default: half of the machine's memory); more are never held. Raises
+    DataError as `plain_pieces` does."""
+    return b"".join(plain_pieces(path, physical_memory() // 2 if most is None else most))
 
 
 def need_file(path: Path, names: Sequence[str] = ()) -> None:

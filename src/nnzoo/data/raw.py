@@ -5,11 +5,15 @@ N rows. `part` says, for sets with an official division, where each row belongs 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+
+from nnzoo.core.events import Listener
 
 
 def shown(name: str) -> str:
@@ -75,6 +79,21 @@ class RawTexts(Raw):
 
     def __len__(self) -> int:
         return len(self.texts)
+
+
+@dataclass
+class RawCorpus(RawTexts):
+    """One long text in `files` that is never in memory as a whole (`texts` is empty), with `lines` false. `cuts` says from which to
+    which character each part goes, `piece` which of them this is ("": all). `survey` is what a first reading found out."""
+
+    files: tuple[Path, ...] = ()
+    cuts: dict[str, tuple[int, int]] = field(default_factory=dict)
+    piece: str = ""
+    survey: Any = None
+    listen: Sequence[Listener] = ()
+
+    def __len__(self) -> int:
+        return len(self.files)
 
 
 @dataclass

@@ -20,14 +20,15 @@ from torch import Tensor
 
 from nnzoo.core.errors import DataError
 from nnzoo.core.fields import AnyField, Classes, Spec, Stored, Tokens
+from nnzoo.data import corpus
 from nnzoo.data.labelled_texts import texts_of
 from nnzoo.data.labels import label_codes, sorted_labels
 from nnzoo.data.preprocessing import Preprocessing
-from nnzoo.data.raw import Raw, RawTexts
+from nnzoo.data.raw import Raw, RawCorpus, RawTexts
 from nnzoo.data.tables import SUFFIXES as TABLES
 from nnzoo.data.tables import read_table, suffix_of
-from nnzoo.data.texts import SUFFIXES, read_lines, read_texts, texts_from_list
-from nnzoo.data.units import END, FIRST, START, UNKNOWN, Units, known_units, learn
+from nnzoo.data.texts import SUFFIXES, code_points, distinct, read_lines, read_texts, texts_from_list
+from nnzoo.data.units import END, FIRST, START, UNKNOWN, Units, known_units, learn, learn_from
 
 WORDY = 5  # words on average, from which on labelled texts are read in words
 _UNKNOWN_CHARACTER = "\ufffd"
@@ -51,8 +52,8 @@ class TextPreprocessing(Preprocessing):
     ):
         self.characters, self.lines, self.longest, self.label_name = characters, lines, longest, label_name
         self.labels, self.units, self.column = tuple(labels), units, column
-        points = _points(characters)
-        self._symbol_of = np.full(int(points.max(initial=0)) + 2, UNKNOWN, dtype=np.int32)
+        points = code_points(characters)
+        self._symbol_of = np.full(max(256, int(points.max(initial=0)) + 2), UNKNOWN, dtype=np.int32)
         self._symbol_of[points] = np.arange(FIRST, FIRST + len(points), dtype=np.int32)
 
     @classmethod
@@ -73,8 +74,10 @@ class TextPreprocessing(Preprocessing):
             raise DataError(f"{raw.name}: these texts have no column '{targets[0]}' to predict; put them into one folder a label")
         if weight is not None:
             raise DataError(f"{raw.name}: texts have no column '{weight}' of weights; leave the weight out")
+        if isinstance(raw, RawCorpus):
+            return cls._fit_corpus(raw, known_units(units or "characters"))
         texts = [raw.texts[row] for row in rows]
-        points = np.unique(_points("".join(texts)))
+        points = np.flatnonzero(distinct(code_points("".join(texts))))
         if ((points >= 0xD800) & (points <= 0xDFFF)).any():
             raise DataError(f"{raw.name} holds halves of characters (lone surrogates); decode the texts from UTF-8 anew")
         labels = () if raw.labels is None else sorted_labels(raw.labels[np.asarray(rows)])
@@ -88,6 +91,20 @@ class TextPreprocessing(Preprocessing):
             raise DataError(f"{raw.name}: no word stands there twice; give more texts, or --units characters")
         longest = max((len(learned.codes(text)) for text in texts), default=0) + frame
         return cls("", raw.lines, longest, raw.label_name, labels, learned, raw.column)
+
+    @classmethod
+    def _fit_corpus(cls, raw: RawCorpus, units: str) -> TextPreprocessing:
+        """The same for the training part of a text that is larger than memory."""
+        begin, end = corpus.span(raw)
+        if units == "characters":
+            return cls(corpus.characters(raw), False, end - begin, raw.label_name)
+        if end > corpus.SAMPLE:
+            raw.notes.append(f"the units are learned from {corpus.SAMPLE:,} characters at equal distances in the training part")
+        learned = cls("", False, 0, raw.label_name, (), learn_from(units, corpus.sampled(raw), exact=True))
+        if not learned.pieces:
+            raise DataError(f"{raw.name}: no word stands there twice; give more texts, or --units characters")
+        learned.longest = len(learned.encode(raw)["text"]["values"])
+        return learned
 
     @property
     def pieces(self) -> Sequence[str]:
@@ -114,11 +131,13 @@ class TextPreprocessing(Preprocessing):
     def encode(self, raw: Raw) -> dict[str, Stored]:
         """ "values" (all symbols, int16 or int32) and "offsets" (N + 1, int64); `labels` (N) where there are any."""
         assert isinstance(raw, RawTexts)
+        if isinstance(raw, RawCorpus):
+            return {"text": self._encode_corpus(raw)}
         codes = "".join(raw.texts) if self.units is None else [self.units.codes(text) for text in raw.texts]
         texts: Sequence[Any] = raw.texts if self.units is None else codes
         lengths_N = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)) + (2 if self.lines else 0)
         offsets = np.concatenate([[0], lengths_N.cumsum()])
-        values = np.empty(int(offsets[-1]), dtype=np.int16 if self.vocabulary <= np.iinfo(np.int16).max else np.int32)
+        values = np.empty(int(offsets[-1]), dtype=self._dtype)
         inside = np.ones(len(values), dtype=bool)
         if self.lines:
             values[offsets[:-1]], values[offsets[1:] - 1] = START, END
@@ -132,9 +151,25 @@ class TextPreprocessing(Preprocessing):
             columns[self.label_name] = {"codes": label_codes(raw.labels, self.labels)}
         return columns
 
+    @property
+    def _dtype(self) -> np.dtype[Any]:
+        return np.dtype(np.int16 if self.vocabulary <= np.iinfo(np.int16).max else np.int32)
+
+    def _encode_corpus(self, raw: RawCorpus) -> Stored:
+        """Symbols in a mapped file; nothing of them is in memory until it is read."""
+        units = self.units
+        if units is None:
+            values, offsets = corpus.coded(raw, self.characters, self._dtype, self._symbols, one_each=True)
+        else:
+            dtype = self._dtype
+            values, offsets = corpus.coded(
+                raw, units.facts(), dtype, lambda text: np.array(units.codes(text), dtype=dtype), one_each=False
+            )
+        return {"values": values, "offsets": torch.tensor(offsets)}
+
     def _symbols(self, text: str) -> np.ndarray:
-        points = _points(text)
-        return self._symbol_of[np.minimum(points, len(self._symbol_of) - 1)]
+        points = code_points(text)
+        return self._symbol_of[points if points.dtype == np.uint8 else np.minimum(points, len(self._symbol_of) - 1)]
 
     def symbols(self, text: str) -> Tensor:
         """A text as symbols (T, long), without a frame; units that training did not have become 3."""
@@ -167,7 +202,7 @@ class TextPreprocessing(Preprocessing):
             return texts_of(read_table(source), self.column or "text", self.label_name if self.labels else "")
         if isinstance(source, Path) or (isinstance(source, str) and (os.path.exists(source) or source.endswith(SUFFIXES))):
             path = Path(source)
-            raw = read_lines(path) if self.lines and not path.is_dir() else read_texts(path)
+            raw = read_lines(path) if self.lines and not path.is_dir() else read_texts(path, mapped=not self.lines)
             raw.lines = self.lines
         elif isinstance(source, str):
             raw = texts_from_list([source], lines=self.lines, name="a text")
@@ -202,8 +237,3 @@ class TextPreprocessing(Preprocessing):
 def _wordy(texts: Sequence[str]) -> bool:
     """Whether texts have at least 5 words on average."""
     return sum(len(text.split()) for text in texts) >= WORDY * len(texts)
-
-
-def _points(text: str) -> np.ndarray:
-    """Code points of a text."""
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)

@@ -12,10 +12,11 @@ from nnzoo import networks, tasks
 from nnzoo.core.dataset import Dataset
 from nnzoo.core.fields import Classes, Future, Series, Spec, Values
 from nnzoo.core.network import Can
+from nnzoo.data import corpus
 from nnzoo.data.columns import ISO, kind_of, numbers_of, texts_of
 from nnzoo.data.doctor import examine
 from nnzoo.data.prepare import Prepared, prepare, sort_of
-from nnzoo.data.raw import RawGraph, RawImages, RawPairs, RawSequences, RawSeries, RawTable, RawTexts
+from nnzoo.data.raw import RawCorpus, RawGraph, RawImages, RawPairs, RawSequences, RawSeries, RawTable, RawTexts
 from nnzoo.data.table_preprocessing import TablePreprocessing
 
 TOP = 10
@@ -71,14 +72,15 @@ def _fields(ready: Prepared) -> list[dict[str, Any]]:
         height, width, channels = raw.pixels.shape[1:]
         fields.append({"name": "image", "kind": "image", "role": "input", "height": height, "width": width, "channels": channels})
     elif isinstance(raw, RawTexts):
-        lengths = [len(text) for text in raw.texts]
+        known = corpus.surveyed(raw) if isinstance(raw, RawCorpus) else None
+        lengths = [len(text) for text in raw.texts] if known is None else known.lengths
         fields.append(
             {
                 "name": "text",
                 "kind": "lines" if raw.lines else "long text",
                 "role": "input",
                 "characters": sum(lengths),
-                "distinct": len(set().union(*map(set, raw.texts))),
+                "distinct": len(set().union(*map(set, raw.texts)) if known is None else known.first),
                 "range": [min(lengths), max(lengths)],
             }
         )

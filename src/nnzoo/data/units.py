@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ RAREST = 2  # how often a word stands in the training part at least
 BPE_UNITS = 8000
 SHORT = 20  # characters of an answer on average, up to which texts are read by characters
 _WORD = re.compile(r" ?(?:\w+|[^\w\s])")
+_HALF = re.compile("[\ud800-\udfff]")
 _EXACT = r" ?\w+| ?[^\w\s]+|\s"
 _SPACE = "\u2581"  # how the library of byte-pair units writes the space before a word
 
@@ -98,9 +99,14 @@ def known_units(units: str) -> str:
 
 def learn(units: str, texts: Sequence[str], exact: bool = False) -> Units:
     """The units of that sort (see `chosen`) that these texts have."""
-    sort, _, size = units.partition(":")
-    if any("\ud800" <= character <= "\udfff" for text in texts for character in text):
+    if any(_HALF.search(text) for text in texts):
         raise DataError("the texts hold halves of characters (lone surrogates); decode them from UTF-8 anew")
+    return learn_from(units, texts, exact)
+
+
+def learn_from(units: str, texts: Iterable[str], exact: bool = False) -> Units:
+    """The same from texts that are read once, one after the other, and have no halves of characters."""
+    sort, _, size = units.partition(":")
     if sort == "bpe":
         return _learn_bpe(texts, int(size or BPE_UNITS), exact)
     counts = Counter(piece for text in texts for piece in divided(text, sort, exact))
@@ -120,7 +126,7 @@ def _tidy(text: str) -> str:
     return " ".join(text.split())
 
 
-def _learn_bpe(texts: Sequence[str], size: int, exact: bool = False) -> Units:
+def _learn_bpe(texts: Iterable[str], size: int, exact: bool = False) -> Units:
     """Byte-pair units (Sennrich et al. 2016): the commonest pair of neighbours becomes one unit, again and again."""
     library = _library()
     divider = _divider(library, library.models.BPE(unk_token=UNKNOWN_SYMBOL), exact)

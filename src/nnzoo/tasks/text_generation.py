@@ -27,6 +27,7 @@ from nnzoo.core.network import No
 from nnzoo.core.seeds import generator
 from nnzoo.core.task import Evaluation, Task
 
+COUNTED = 1 << 22  # symbols of a long text that are counted at once
 STRETCH = 1000  # symbols of a long text read at once; state is carried from one stretch to the next
 
 
@@ -86,9 +87,8 @@ class TextGeneration(Task):
 
     def floor(self, train: Dataset, test: Dataset) -> float:
         """Nats per token of the training part's symbol frequencies, one added to each count, on the test part."""
-        field = _tokens(train.spec)
-        counts_V = torch.bincount(_predicted(train), minlength=field.vocabulary).double() + 1
-        return float(-(counts_V / counts_V.sum()).log()[_predicted(test)].mean())
+        before_V, asked_V = _counts(train).double() + 1, _counts(test).double()
+        return float(-((before_V / before_V.sum()).log() * asked_V).sum() / asked_V.sum())
 
     def spoil(self, dataset: Dataset, seed: int) -> Dataset:
         """All symbols shuffled over all texts; lengths, and the `start` and `end` of lines, stay where they are."""
@@ -134,10 +134,10 @@ def _lines(network: Any, dataset: Dataset) -> Iterator[tuple[Tensor, Tensor, Ten
 
 def _text(network: Any, dataset: Dataset) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Nats, hits and predicted symbols of each stretch of one long text."""
-    text_T = whole_text(dataset).long()
+    text_T = whole_text(dataset)  # perhaps larger than memory
     state = network.start(1)
     for first in range(0, len(text_T) - 1, STRETCH):
-        piece_T = text_T[first : first + STRETCH + 1].to(dataset.device)
+        piece_T = text_T[first : first + STRETCH + 1].to(dataset.device).long()
         logits_1TV, state = network.step(state, piece_T[None, :-1])
         nats_T = F.cross_entropy(logits_1TV[0].float(), piece_T[1:], reduction="none")
         right_T = logits_1TV[0].argmax(1) == piece_T[1:]
@@ -154,12 +154,19 @@ def whole_text(dataset: Dataset) -> Tensor:
     return torch.cat([values[a:b] for a, b in zip(offsets[rows].tolist(), offsets[rows + 1].tolist())])
 
 
+def _counts(dataset: Dataset) -> Tensor:
+    """How often each symbol is predicted (V, long, on the host); a long text is read in pieces."""
+    size = _tokens(dataset.spec).vocabulary
+    if _tokens(dataset.spec).lines:
+        return torch.bincount(_predicted(dataset), minlength=size)
+    pieces = whole_text(dataset)[1:].split(COUNTED)
+    return sum((torch.bincount(piece.cpu().long(), minlength=size) for piece in pieces), torch.zeros(size, dtype=torch.long))
+
+
 def _predicted(dataset: Dataset) -> Tensor:
-    """Every symbol that is predicted (M, long, on the host)."""
+    """Every symbol of lines that is predicted (M, long, on the host)."""
     (name,) = dataset.spec.inputs
     text_T = whole_text(dataset).cpu().long()
-    if not _tokens(dataset.spec).lines:
-        return text_T[1:]
     offsets = dataset.columns[name]["offsets"]
     rows = torch.arange(len(offsets) - 1) if dataset.index is None else dataset.index.cpu()
     lengths = (offsets[rows + 1] - offsets[rows]).numpy()

@@ -89,7 +89,7 @@ def _width(prepared: Prepared) -> int:
 
 
 def _long(prepared: Prepared) -> dict[str, np.ndarray]:
-    """The symbols of each part of one long text."""
+    """The symbols of each part of one long text, which may lie in a mapped file."""
     pieces = {name: getattr(prepared.parts, name) for name in PARTS}
     return {name: part.columns["text"]["values"].cpu().numpy() for name, part in pieces.items() if part is not None}
 

@@ -23,6 +23,7 @@ ALIKE = 0.8  # overlap of near copies
 MINIMA, BAND = 32, 4
 MOST_RUNS = 3_000_000  # looked at; of more texts every second, third, ... run by its hash
 MOST_PAIRS = 20_000
+MOST_SYMBOLS, BLOCK = 1 << 26, 1 << 20  # of the training part of a long text: looked at in all, and at once
 WINDOW = 64  # characters of a long text that are looked up elsewhere; a power of two
 _BROKEN = re.compile("\ufffd|Ã[\u0080-\u00bf]|â\u20ac|Â[\u00a0-\u00bf]")
 _LEVEL = re.compile(r"[\W_]+")
@@ -145,10 +146,13 @@ def _overlap(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def long_texts(pieces: dict[str, np.ndarray]) -> Iterator[Finding]:
-    """A finding where much of the held-out piece of one long text (symbols T) stands word for word in the training piece."""
-    known = np.unique(_windows(pieces["train"])) if "train" in pieces else np.empty(0, np.uint64)
+    """A finding where much of the held-out piece of one long text (symbols T) stands word for word in the training piece, of which
+    `MOST_SYMBOLS` are read, at equal distances."""
+    held = {part: _windows(pieces[part])[::WINDOW] for part in ("test", "valid") if part in pieces}
+    asked = np.unique(np.concatenate([*held.values(), np.empty(0, np.uint64)]))
+    known = _known(asked, pieces["train"]) if "train" in pieces else asked[:0]
     for part, spoken in (("test", "test"), ("valid", "validation")):
-        own = _windows(pieces[part])[::WINDOW] if part in pieces else known[:0]
+        own = held.get(part, asked[:0])
         shared = int(np.isin(own, known).sum())
         if shared:
             yield Finding(
@@ -158,6 +162,19 @@ def long_texts(pieces: dict[str, np.ndarray]) -> Iterator[Finding]:
                 f"repeats the training part word for word in {percent(shared / len(own))} of its pieces of {WINDOW} characters",
                 "cut the text so that what is repeated lies on one side",
             )
+
+
+def _known(asked: np.ndarray, symbols: np.ndarray) -> np.ndarray:
+    """Those hashes, sorted, that stand among those of a text; of a long one blocks at equal distances are read."""
+    perhaps = np.zeros(1 << 20, dtype=bool)
+    perhaps[asked % np.uint64(len(perhaps))] = True
+    found = np.zeros(len(asked), dtype=bool)
+    for begin in range(0, len(symbols), BLOCK * -(-len(symbols) // MOST_SYMBOLS)):
+        hashes = _windows(symbols[begin : begin + BLOCK + WINDOW - 1])
+        hashes = hashes[perhaps[hashes % np.uint64(len(perhaps))]]  # few go on, since looking them up takes time
+        place = np.searchsorted(asked, hashes).clip(max=max(0, len(asked) - 1))
+        found[place[asked[place] == hashes]] = True
+    return asked[found]
 
 
 def _windows(symbols: np.ndarray) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Kinds whose every position looks at the others."""
