@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nnzoo.data.prepare import prepare as prepare
     from nnzoo.data.reading import read as read
     from nnzoo.data.understand import understand as understand
+    from nnzoo.looking.anomalies import anomalies as anomalies
     from nnzoo.reproductions import reproduce as reproduce
     from nnzoo.zoo.catalogue import kinds as kinds
     from nnzoo.zoo.fitting import train as train
@@ -33,6 +34,7 @@ __version__ = "0.1.0"
 
 _WHERE = {
     "NnzooError": "nnzoo.core.errors",
+    "anomalies": "nnzoo.looking.anomalies",
     "compare": "nnzoo.comparing.race",
     "evaluate": "nnzoo.zoo.verbs",
     "fetch": "nnzoo.data.fetch",

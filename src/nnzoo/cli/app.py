@@ -150,6 +150,48 @@ def predict(
 
 @app.command()
 @told
+def anomalies(
+    run: o.Run,
+    source: Annotated[str, typer.Argument(metavar="DATA", help="Series, as the run learned from.")],
+    share: Annotated[
+        float | None,
+        typer.Option(
+            "--share", metavar="P", help="Flag what so many of the steps of data like the validation part exceed; else 0.01."
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", metavar="X", help="Flag scores above X usual errors instead.")
+    ] = None,
+    usual: Annotated[
+        str | None, typer.Option("--usual", metavar="DATA", help="Series with nothing unusual, in place of the validation part.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="All steps: .csv .tsv .json .jsonl .parquet; a picture: .png .svg .pdf"),
+    ] = None,
+    device: o.Device = "auto",
+    own: o.Own = None,
+    json: o.Json = False,
+) -> None:
+    """Say how unusual each step of series is, by how far RUN's forecasts miss it; list the stretches that stand out."""
+    with working():
+        from nnzoo.looking.anomalies import anomalies as look
+
+        model = _load(run, device, own)
+        found = look(model, source, share=share, threshold=threshold, usual=usual, out=out)
+    if json:
+        from json import loads
+
+        about = {"run": str(run), "kind": model.manifest.kind, "data": source, **found.to_json()}
+        rows = {"rows": loads(found.frame.to_json(orient="records", date_format="iso"))} if out is None else {"out": str(out)}
+        return print_json({**about, **rows})
+    from nnzoo.cli import show
+
+    show.anomalies(found, out)
+
+
+@app.command()
+@told
 def generate(
     run: o.Run,
     n: Annotated[int, typer.Option("--n", metavar="N", help="How many.")] = 10,

@@ -17,6 +17,7 @@ from nnzoo.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from nnzoo.comparing.entries import Comparison
+    from nnzoo.zoo.anomalies import Anomalies
     from nnzoo.zoo.fitting import Trained
 
 
@@ -253,6 +254,25 @@ def runs(found: Sequence[Mapping[str, Any]], folder: Path) -> None:
             str(run["date"] or "-"),
         )
     console().print(table)
+
+
+def anomalies(found: Anomalies, out: Path | None, most: int = 10) -> None:
+    """The stretches that stand out most, and in one line what the threshold means."""
+    flagged, steps = int(found.frame["flagged"].sum()), len(found.frame)
+    several = found.values.shape[1] > 1
+    if found.stretches:
+        columns = ["from", "to", "steps flagged", "highest at", "score", *(["series"] if several else [])]
+        table = _table(*columns, right=("steps flagged", "score"))
+        for one in found.stretches[:most]:
+            name = [one.series] if several else []
+            table.add_row(str(one.first), str(one.last), str(one.flagged), str(one.peak), _number(one.score), *name)
+        console().print(table)
+    if len(found.stretches) > most:
+        print(f"and {len(found.stretches) - most} more stretches, lower ones")
+    meant = "" if found.share is None else f", which a share of {_number(found.share)} of usual steps exceeds at most"
+    print(f"{flagged} of {steps} steps score above {_number(found.threshold)} usual errors{meant}")
+    if out is not None:
+        print(f"written to {out}")
 
 
 def reproduced(results: Sequence[Mapping[str, Any]]) -> None:

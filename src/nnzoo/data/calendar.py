@@ -63,8 +63,8 @@ class Calendar:
         return tuple(f"{part} ({wave})" for part in self.parts for wave in ("sine", "cosine"))
 
     def channels(self, dates: np.ndarray | None, ahead: int) -> np.ndarray:
-        """Sine and cosine of each part (M 2K, float64), those of the dates `ahead` steps further on. Raises DataError where there are
-        no dates."""
+        """Sine and cosine of each part (M 2K, float64), those of the dates `ahead` steps further on. Raises DataError where
+        there are no dates."""
         if dates is None:
             raise DataError("it has no column of dates, and the network was trained with --calendar; give dates")
         coming = later(dates, ahead, self.step, self.month_end)

@@ -16,6 +16,7 @@ from nnzoo.training.loop import Outcome
 from nnzoo.training.loop import train as run_loop
 from nnzoo.training.processes import Processes, together
 from nnzoo.training.settings import Settings
+from nnzoo.zoo.anomalies import usual_errors
 from nnzoo.zoo.beginning import agree, rows_digest, run_folder
 from nnzoo.zoo.records import known_trackers
 from nnzoo.zoo.room import check_room
@@ -261,6 +262,7 @@ def finish(
         findings=[finding.to_json() for finding in (*findings, *([noise] if noise else []))],
         suspects=[suspect.to_json() for suspect in suspects],
     )
+    usual = usual_errors(network, parts.valid)
     save_run(
         folder,
         network,
@@ -269,6 +271,7 @@ def finish(
         data=prepared.name,
         result=trained.to_json(),
         notes=prepared.notes,
+        usual={} if usual is None else usual.to_json(),
     )
     Checkpoints(folder).clear()
     return trained

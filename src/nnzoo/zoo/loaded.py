@@ -28,12 +28,14 @@ from nnzoo.data.prepare import open_like
 from nnzoo.data.preprocessing import Opened, Preprocessing
 from nnzoo.data.raw import Raw, RawGraph, RawImages, RawPairs, RawSequences, RawSeries, RawTable, RawTexts
 from nnzoo.data.sequence_preprocessing import SequencePreprocessing
+from nnzoo.data.series_preprocessing import SeriesPreprocessing
 from nnzoo.data.text_preprocessing import END, START, UNKNOWN, TextPreprocessing
 from nnzoo.tasks._beam import search
 from nnzoo.tasks._generation import draw
 from nnzoo.tasks._playing import play
 from nnzoo.tasks._writing import write
 from nnzoo.training.durable import replacing, write_bytes, write_text
+from nnzoo.zoo.anomalies import Anomalies, Usual, forecasts, found_in, scores, usual_errors
 from nnzoo.zoo.runs import Kinds, Manifest, load_run
 
 PADDING = 0
@@ -146,6 +148,34 @@ class Loaded:
         """How unusual each row is (N); higher is stranger."""
         self._need(Surprise, "cannot say how unusual data are")
         return self._each(source, lambda batch: self.network.surprise(batch.inputs))  # type: ignore[operator]
+
+    def anomalies(self, source: Any, *, share: float | None = None, threshold: float | None = None, usual: Any = None) -> Anomalies:
+        """How unusual each step of series is (`zoo/anomalies.py` has the equation); the first `history` steps are read alone.
+
+        Steps are flagged whose score is above `threshold`, in usual errors; else above what a `share` of steps like those of the
+        validation part exceeds (None: 0.01). `usual` is a source with nothing unusual in it, to take in place of the validation
+        part. Raises ConfigError for what is no forecaster, DataError for data that cannot be read.
+        """
+        if not forecasts(self.spec):
+            raise ConfigError(
+                f"{self.manifest.kind} trained for {self.task.name} forecasts no series; anomalies of series need a run of "
+                "time-series-forecasting"
+            )
+        if share is not None and threshold is not None:
+            raise ConfigError("a share and a threshold are two ways to say what is flagged; give one of them")
+        if threshold is not None and not 0 <= threshold < math.inf:
+            raise ConfigError(f"--threshold {threshold} is no score; give a number from 0 up, in usual errors")
+        known = usual_errors(self.network, self._open(usual).dataset) if usual is not None else None
+        if known is None and not self.manifest.usual:
+            raise ConfigError("the run does not say what its usual errors are; give series with nothing unusual in them by --usual")
+        known = known or Usual.from_json(self.manifest.usual)
+        allowed: tuple[float, float | None] = known.threshold(share) if threshold is None else (threshold, None)
+        opened = self._open(source)
+        assert isinstance(opened.raw, RawSeries) and isinstance(self.preprocessing, SeriesPreprocessing)
+        first, score_MC = scores(self.network, opened.dataset, np.array(known.scale))
+        dates, values = opened.raw.dates, opened.raw.frame[list(self.preprocessing.targets)]
+        steps = pd.RangeIndex(len(values), name="step") if dates is None else pd.DatetimeIndex(dates, name=opened.raw.time)
+        return found_in(score_MC, steps[first:], values.iloc[first:], self.preprocessing.horizon, *allowed)
 
     @torch.no_grad()
     def probe(self, inputs: Any) -> dict[str, Tensor]:

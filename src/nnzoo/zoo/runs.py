@@ -56,7 +56,8 @@ Kinds = Mapping[str, "type[Network] | str"]
 class Manifest(BaseModel):
     """config.json. `parts` maps names to kinds, `tied` to the names that hold the tensor; `metric` is what the task was judged by;
     `training` are the settings; `result` says how training went (test, validation, scores, seconds, epochs, steps, stopped), None
-    where a number was not finite; `notes` are sentences on the data."""
+    where a number was not finite; `notes` are sentences on the data; `usual` are a forecaster's usual errors, by which its
+    anomalies are scored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
     format: int
@@ -76,6 +77,7 @@ class Manifest(BaseModel):
     training: dict[str, Any] = {}
     result: dict[str, Any] = {}
     notes: list[str] = []
+    usual: dict[str, Any] = {}
 
     @property
     def scores(self) -> dict[str, dict[str, float | None]]:
@@ -96,11 +98,12 @@ def save_run(
     settings: Mapping[str, Any] = {},
     result: Mapping[str, Any] = {},
     notes: Sequence[str] = (),
+    usual: Mapping[str, Any] = {},
 ) -> Manifest:
     """Write a run into `folder`, durably; it counts as complete only when this has returned. Returns what config.json says.
 
-    `settings`, `result` and `notes` go into it as they are (see `Manifest`); the seed is that of the settings. Raises RunError
-    if a file cannot be written or something learned is not JSON.
+    `settings`, `result`, `notes` and `usual` go into it as they are (see `Manifest`); the seed is that of the settings. Raises
+    RunError if a file cannot be written or something learned is not JSON.
     """
     from nnzoo.training import durable
     from nnzoo.zoo.card import card_of
@@ -116,6 +119,7 @@ def save_run(
         "training": dict(settings),
         "result": _finite(dict(result)),
         "notes": [*notes],
+        "usual": dict(usual),
     }
     if preprocessing is not None:
         with durable.saving(folder / "preprocessing"):

@@ -23,7 +23,7 @@ def evaluate(run: Run, data: Any, *, seed: int = 0) -> dict[str, float]:
 def predict(run: Run, data: Any, *, out: Path | str | None = None, beam: int = 4) -> pd.DataFrame:
     """A run's answers for every row, as `Loaded.predict` gives them; also written to `out`. Raises NnzooError."""
     if out is not None:
-        _writer(Path(out))  # before any work is done
+        check_table(Path(out))  # before any work is done
     frame = opened(run).predict(data, beam=beam)
     if out is not None:
         save_predictions(frame, out)
@@ -47,7 +47,7 @@ def opened(run: Run) -> Loaded:
 def save_predictions(frame: pd.DataFrame, path: Path | str) -> None:
     """Write a table of answers as its file's ending says. Raises ConfigError for an ending that is no table's."""
     path = Path(path)
-    ending = _writer(path)
+    ending = check_table(path)
     with replacing(path) as file:
         match ending:
             case ".csv" | ".tsv":
@@ -60,12 +60,13 @@ def save_predictions(frame: pd.DataFrame, path: Path | str) -> None:
                 frame.to_parquet(file, index=False)
 
 
-def _writer(path: Path) -> str:
+def check_table(path: Path, *others: str) -> str:
+    """The ending of a file that a table is to be written to. Raises ConfigError where it is no table's, naming also what `others`
+    there are, or where no file can be written there."""
     endings = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
     if path.suffix not in endings:
-        raise ConfigError(
-            f"answers cannot be written to {path}; give a file that ends in {', '.join(endings[:-1])} or {endings[-1]}"
-        )
+        *most, last = endings + others
+        raise ConfigError(f"answers cannot be written to {path}; give a file that ends in {', '.join(most)} or {last}")
     if path.is_dir() or not path.parent.is_dir():
         what = "is a folder" if path.is_dir() else f"cannot be written, since there is no folder {path.parent}"
         raise ConfigError(f"{path} {what}; choose another --out")
