@@ -165,7 +165,8 @@ def found_in(
     score_M, worst_M = score_MC.max(1), score_MC.argmax(1)
     flagged_M = score_M > threshold
     names = np.array(values.columns, dtype=object)
-    columns: dict[str, Any] = {str(labels.name): labels, "score": score_M}
+    when = "date" if labels.name in ("score", "series", "flagged") else str(labels.name)
+    columns: dict[str, Any] = {when: labels, "score": score_M}
     if len(names) > 1:
         columns["series"] = names[worst_M]
     frame = pd.DataFrame({**columns, "flagged": flagged_M})
