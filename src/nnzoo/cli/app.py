@@ -194,16 +194,29 @@ def anomalies(
 @told
 def generate(
     run: o.Run,
-    n: Annotated[int, typer.Option("--n", metavar="N", help="How many.")] = 10,
+    n: Annotated[int | None, typer.Option("--n", metavar="N", help="How many, for each prompt; 10, or 1 of a long text.")] = None,
     prompt: Annotated[
-        str | None, typer.Option("--prompt", metavar="TEXT", help="What a text begins with; of music a file.")
-    ] = None,
+        list[str],
+        typer.Option("--prompt", metavar="TEXT", help="What a text begins with, several times for several; of music a file."),
+    ] = [],
+    prompts: Annotated[Path | None, typer.Option("--prompts", metavar="FILE", help="Prompts, one a line.")] = None,
     label: Annotated[str | None, typer.Option("--label", metavar="L", help="What to make, where labels were learned.")] = None,
     seed: o.Seed = 0,
     tokens: Annotated[int, typer.Option("--tokens", metavar="N", help="Length of a text at most; steps of music.")] = 200,
     temperature: Annotated[
         float, typer.Option("--temperature", metavar="X", help="Below 1: more usual texts; above: stranger.")
     ] = 1.0,
+    top_k: Annotated[int | None, typer.Option("--top-k", metavar="K", help="Keep the K likeliest symbols.")] = None,
+    top_p: Annotated[
+        float | None, typer.Option("--top-p", metavar="P", help="Keep the fewest symbols whose probabilities reach P.")
+    ] = None,
+    min_p: Annotated[
+        float | None, typer.Option("--min-p", metavar="P", help="Keep symbols at least P times as likely as the likeliest.")
+    ] = None,
+    repetition: Annotated[
+        float | None, typer.Option("--repetition", metavar="X", help="Above 1: shun symbols that stand there already.")
+    ] = None,
+    stop: Annotated[list[str], typer.Option("--stop", metavar="TEXT", help="End before this; several times for several.")] = [],
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Points: .csv; texts: .txt; pictures: .png .npz; music: .mid .json")
     ] = None,
@@ -211,19 +224,30 @@ def generate(
     own: o.Own = None,
     json: o.Json = False,
 ) -> None:
-    """Make texts, points, pictures or music with RUN."""
+    """Make texts, points, pictures or music with RUN. A single text is shown as it is written."""
+    from nnzoo.cli.writing_progress import WritingWatch, beginnings
+
+    terminal = sys.stdout if sys.stdout.isatty() and not json and out is None else None
     with working():
         from nnzoo.zoo.verbs import generate as make
 
+        begun = beginnings(prompt, prompts)
         model = _load(run, device, own)
-        made = make(model, out=out, n=n, prompt=prompt, label=label, seed=seed, tokens=tokens, temperature=temperature)
+        choice = {"top_k": top_k, "top_p": top_p, "min_p": min_p, "repetition": repetition, "stop": stop}
+        with WritingWatch(terminal, begun) as watch:
+            wanted = {"n": n, "prompt": begun, "label": label, "seed": seed, "tokens": tokens, "temperature": temperature}
+            made = make(model, out=out, listen=(watch,), **wanted, **choice)
     if json:
         about = {"run": str(run), "kind": model.manifest.kind, "task": model.task.name, "n": len(made), "seed": seed}
         values = made.to_dict(orient="records") if hasattr(made, "to_dict") else made
+        if hasattr(made, "prompts"):
+            about |= {"prompts": made.prompts, "written": made.written, "tokens": made.tokens}
+            about |= {"seconds": made.seconds, "tokens_per_second": sum(made.tokens) / max(made.seconds, 1e-9)}
         return print_json({**about, **({"made": values} if out is None else {"out": str(out)})})
     from nnzoo.cli import show
 
-    show.made(made, out)
+    if not watch.shown:
+        show.made(made, out)
 
 
 @app.command()

@@ -102,4 +102,17 @@ class Reading(Event):
     unit: str = "bytes"
 
 
+@dataclass(frozen=True)
+class Wrote(Event):
+    """Row number `row` of `rows` has `text` more, in whole characters. `done` of at most `most` symbols are written in all rows;
+    `left` is the time left in seconds if none ends early."""
+
+    row: int
+    rows: int
+    text: str
+    done: int
+    most: int
+    left: float
+
+
 Listener = Callable[[Event], Any]

@@ -18,6 +18,7 @@ from nnzoo.blocks.probe import Probe
 from nnzoo.core.abilities import Encodes, Samples, Steps, Surprise, Translates
 from nnzoo.core.dataset import Batch, Dataset, move_batch
 from nnzoo.core.errors import ConfigError, DataError, RunError
+from nnzoo.core.events import Listener
 from nnzoo.core.fields import Classes, Spec
 from nnzoo.core.network import Can, Network
 from nnzoo.core.seeds import generator
@@ -29,16 +30,14 @@ from nnzoo.data.preprocessing import Opened, Preprocessing
 from nnzoo.data.raw import Raw, RawGraph, RawImages, RawPairs, RawSequences, RawSeries, RawTable, RawTexts
 from nnzoo.data.sequence_preprocessing import SequencePreprocessing
 from nnzoo.data.series_preprocessing import SeriesPreprocessing
-from nnzoo.data.text_preprocessing import END, START, UNKNOWN, TextPreprocessing
+from nnzoo.data.text_preprocessing import TextPreprocessing
 from nnzoo.tasks._beam import search
 from nnzoo.tasks._generation import draw
 from nnzoo.tasks._playing import play
-from nnzoo.tasks._writing import write
 from nnzoo.training.durable import replacing, write_bytes, write_text
 from nnzoo.zoo.anomalies import Anomalies, Usual, forecasts, found_in, scores, usual_errors
 from nnzoo.zoo.runs import Kinds, Manifest, load_run
-
-PADDING = 0
+from nnzoo.zoo.writing import write_texts
 
 
 def load(run: Path | str, kinds: Kinds = {}, device: str = "cpu") -> Loaded:
@@ -106,36 +105,55 @@ class Loaded:
 
     def generate(
         self,
-        n: int = 10,
+        n: int | None = None,
         prompt: str | Sequence[str] | None = None,
         label: str | None = None,
         seed: int = 0,
         tokens: int = 200,
         temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
+        *,
+        stop: str | Sequence[str] = (),
+        listen: Sequence[Listener] = (),
+        **choice: float | None,
     ) -> Any:
         """Make data: strings (`n` for each prompt, which they begin with), a frame of points, pictures (n H W C, uint8), or piano
         rolls of `tokens` steps more than they begin with: the first piece of the file `prompt`, else a step that training had.
 
-        `label` is what to make, for kinds trained with labels. A character that training did not have is read as unknown; it is
-        never written. An empty prompt begins a line; a model of one long text then begins as after a new line (where its text
-        has none, after a space, else after the first character of its vocabulary).
+        `n` None: 10, or 1 where a long text is written on or several prompts are. `label` is what to make, for kinds trained with
+        labels. A character that training did not have is read as unknown; it is never written. An empty prompt begins a line; a
+        model of one long text then begins as after a new line (where its text has none, after a space, else after the first
+        character of its vocabulary). `choice` are `top_k`, `top_p`, `min_p` and `repetition` of `tasks/_writing.py`, which has all
+        rules. A text ends before a `stop` word; listeners get it as it comes (`Wrote`). Raises ConfigError.
         """
+        one_each = isinstance(self.preprocessing, TextPreprocessing) and not self.preprocessing.lines
+        one_each = one_each or not (prompt is None or isinstance(prompt, str))
+        n = (1 if one_each else 10) if n is None else n
         if n < 1:
             raise ConfigError(f"n={n} must be 1 or more")
+        unknown = set(choice) - {"top_k", "top_p", "min_p", "repetition"}
+        if unknown:
+            raise ConfigError(f"generate has no setting {min(unknown)}; it has top_k, top_p, min_p and repetition")
+        choice = {name: value for name, value in choice.items() if value is not None}
         if Steps in self._can:
             if label is not None:
                 raise ConfigError("this model writes without labels; leave the label out")
             if isinstance(self.preprocessing, SequencePreprocessing):
-                if top_k is not None or top_p is not None or not (prompt is None or isinstance(prompt, str)):
-                    raise ConfigError("notes are drawn one by one; leave top_k and top_p out, and give one file as the prompt")
+                if choice or stop or not (prompt is None or isinstance(prompt, str)):
+                    what = min([*choice, *(["stop"] if stop else [])], default="")
+                    raise ConfigError(
+                        "notes are drawn one by one; " + (f"leave {what} out" if what else "give one file as the prompt")
+                    )
                 return self._play(prompt, n=n, seed=seed, steps=tokens, temperature=temperature)
+            assert isinstance(self.preprocessing, TextPreprocessing)
             prompts = [prompt or ""] if prompt is None or isinstance(prompt, str) else list(prompt)
-            return self._write(prompts, n=n, seed=seed, tokens=tokens, temperature=temperature, top_k=top_k, top_p=top_p)
+            words = [stop] if isinstance(stop, str) else stop
+            settings: dict[str, Any] = {"n": n, "seed": seed, "tokens": tokens, "temperature": temperature, **choice}
+            return write_texts(self.network, self.preprocessing, prompts, stop=words, listen=listen, **settings)
         self._need(Samples, "makes no data")
         if prompt is not None:
             raise ConfigError(f"this {self.manifest.kind} reads no prompt; leave the prompt out")
+        if choice or stop:
+            raise ConfigError(f"this {self.manifest.kind} writes no text; leave {min([*choice, *(['stop'] if stop else [])])} out")
         (name,) = self.spec.inputs
         return self.preprocessing.restore(name, draw(self.network, n, seed, self._condition(label, n)))
 
@@ -244,13 +262,6 @@ class Loaded:
             begun = torch.stack([self.preprocessing.opening(one) for one in chance])[:, None]
         played = play(self.network, begun, seed=seed, **settings)
         return self.preprocessing.restore(next(iter(self.spec.inputs)), played)
-
-    def _write(self, prompts: list[str], n: int, **settings: Any) -> list[str]:
-        assert isinstance(self.preprocessing, TextPreprocessing)
-        never = (PADDING, UNKNOWN) if self.preprocessing.lines else (PADDING, START, END, UNKNOWN)
-        codes = [self.preprocessing.symbols(prompt).tolist() for prompt in prompts]
-        written = write(self.network, codes, n=n, never=never, opening=self.preprocessing.opening, **settings)
-        return [prompts[row // n] + (self.preprocessing.restore("text", made) if made else "") for row, made in enumerate(written)]
 
 
 def _some_known(dataset: Dataset, name: str) -> bool:
