@@ -1,6 +1,6 @@
 """Where a stage's batches come from. A feed is resumable: batch number k is a function of (seed, stage, k) and of nothing else.
 
-B batch, L lanes, T window.
+B batch, L lanes, T window, N blocks.
 """
 
 from __future__ import annotations
@@ -143,13 +143,8 @@ class whole(Feed):
 
 class _Windows(Stream):
     def __init__(self, dataset: Dataset, name: str, window: int, lanes: int):
-        stored = dataset.columns[name]
-        if dataset.index is not None:
-            raise DataError("windows read whole texts; a part of a text set is a data set of its own")
-        text = stored["values"]
+        text = text_of(dataset, name)
         lanes = max(1, min(lanes, (len(text) - 1) // 2))
-        if len(text) < 3:
-            raise DataError("the text has fewer than three symbols: there is nothing to predict; give a longer text")
         self.name, self.text, self.lanes, self.rows = name, text, lanes, lanes
         self.lane = (len(text) - 1) // lanes
         self.window = min(window, self.lane)
@@ -190,6 +185,72 @@ class windows(Feed):
 
     def validation(self) -> Feed:
         return replace(self, window=max(self.window, 200))
+
+
+class _Blocks(Stream):
+    def __init__(self, dataset: Dataset, name: str, length: int, batch: int, seed: tuple[int, int] | None):
+        self.text = text_of(dataset, name)
+        length = min(length, len(self.text) - 1)
+        count = (len(self.text) - (length if seed is not None else 1)) // length  # a later beginning must not lack a block
+        self.name, self.block, self.count, self.seed = name, length, max(1, count), seed
+        self.rows = self.batch = min(batch, self.count)
+        self.length = -(-self.count // self.batch)
+        self.device, self.epoch, self.share = dataset.device, -1, (0, 1)
+        self.starts_N = torch.arange(self.count) * length
+        self.positions_T = torch.arange(length + 1)
+
+    def at(self, drawn: int) -> Batch:
+        epoch, k = divmod(drawn, self.length)
+        if self.seed is not None and epoch != self.epoch:
+            random = generator(*self.seed, epoch)
+            spare = len(self.text) - 1 - self.count * self.block
+            first = int(torch.randint(min(self.block, spare + 1), (1,), generator=random))
+            self.starts_N = first + torch.randperm(self.count, generator=random) * self.block
+            self.epoch = epoch
+        starts_B = self.starts_N[k * self.batch : (k + 1) * self.batch]
+        rank, world = self.share
+        starts_B = starts_B if world == 1 else starts_B[_share(len(starts_B), rank, world)]
+        if not len(starts_B):
+            return Batch({}, {}, 0)
+        where_BT = (starts_B[:, None] + self.positions_T).to(self.text.device)
+        tokens_BT = self.text[where_BT].long().to(self.device)
+        lengths_B = torch.full((len(starts_B),), self.block + 1, device=self.device)
+        return Batch({self.name: Sequences(tokens_BT, lengths_B)}, {}, len(starts_B))
+
+    def divided(self, rank: int, world: int) -> Stream:
+        """Every so-manieth block of a batch."""
+        mine = copy(self)
+        mine.share, mine.rows = (rank, world), len(range(self.batch)[_share(self.batch, rank, world)])
+        return mine
+
+
+@dataclass(frozen=True)
+class blocks(Feed):
+    """Blocks of long texts in random order, each on its own: all symbols once an epoch, cut at places that change with the epoch.
+
+    A batch holds `length` + 1 symbols (B T+1): each is predicted from those before it in its block.
+    """
+
+    length: int = 128
+    batch: int = 12
+    random: bool = True
+
+    def open(self, dataset: Dataset, network: Network, seed: int, stage: int) -> Stream:
+        name = next(n for n, f in dataset.spec.inputs.items() if isinstance(f, Tokens))
+        return _Blocks(dataset, name, self.length, self.batch, (seed, stage) if self.random else None)
+
+    def validation(self) -> Feed:
+        return replace(self, random=False)
+
+
+def text_of(dataset: Dataset, name: str) -> Tensor:
+    """All symbols of a set of long texts, end to end. Raises DataError where there is nothing to predict."""
+    if dataset.index is not None:
+        raise DataError("a text is read as a whole; a part of a text set is a data set of its own")
+    text = dataset.columns[name]["values"]
+    if len(text) < 3:
+        raise DataError("the text has fewer than three symbols: there is nothing to predict; give a longer text")
+    return text
 
 
 @dataclass(frozen=True)

@@ -1,46 +1,22 @@
-"""LSTM on chorales and folk tunes, hourly series, and by characters on tinyshakespeare, nanoGPT's split.
+"""LSTM on chorales and folk tunes, hourly series, and by characters on tinyshakespeare, with the state carried over the whole
+validation part in one pass."""
 
-There the state is carried over the whole validation part in one pass, which is scored and chooses the epoch, as in nanoGPT; there
-is no test part. All nine tenths are learned from: the last play begins just before the division, and a network that never met its
-people is .2 nats worse (measured).
-"""
-
-import numpy as np
-
-from nnzoo.data.known import read_known
-from nnzoo.data.prepare import prepare
-from nnzoo.data.raw import RawTexts
 from nnzoo.reproductions._music import music
-from nnzoo.reproductions.running import Listeners, Reproduction, fit, supervised
+from nnzoo.reproductions._shakespeare import shakespeare
+from nnzoo.reproductions.running import Reproduction, supervised
 
 _TEXT = {"layers": 2, "hidden": 128, "dropout": 0.0, "warmup": 0.3, "epochs": 18}
 _SERIES = {"layers": 1, "hidden": 64, "dropout": 0.2, "lr": 1e-3, "batch": 64, "epochs": 5}
 _MUSIC = {"layers": 1, "hidden": 300, "dropout": 0.6, "lr": 3e-3, "weight_decay": 0.0, "batch": 2}
 
 
-def run(seed: int, listen: Listeners) -> dict[str, float]:
-    """Nats a character on the last tenth of the text."""
-    raw = read_known("tinyshakespeare")
-    assert isinstance(raw, RawTexts)
-    learned, held = raw.texts
-    raw.texts, raw.part = [learned, held, held], np.array(["train", "valid", "test"], dtype=object)
-    prepared = prepare(raw, seed=seed)
-    network = fit("lstm", prepared, seed, listen, _TEXT)
-    assert prepared.parts.test is not None
-    scores = prepared.task.evaluate(network, prepared.parts.test).scores
-    return {"score": scores["nats_per_token"], **scores, "parameters": network.count()}
-
-
 REPRODUCTIONS = (
-    Reproduction(
-        data="tinyshakespeare",
-        metric="nats a character",
-        run=run,
-        target=1.53,
-        better="lower",
-        published="none for a 2x128 LSTM; GPT of 4 layers 1.88 (CPU recipe), of 6 layers 1.4697",
-        source="karpathy/char-rnn (network), karpathy/nanoGPT, README (split)",
-        note="validation part of nanoGPT's split; it also chooses the epoch, as there",
+    shakespeare(
+        "lstm",
+        1.53,
+        "none for a 2x128 LSTM; GPT of 4 layers 1.88 (CPU recipe), of 6 layers 1.4697",
+        "karpathy/char-rnn (network), karpathy/nanoGPT, README (split)",
+        _TEXT,
     ),
     Reproduction(
         data="etth1",

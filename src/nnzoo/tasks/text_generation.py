@@ -27,6 +27,7 @@ from nnzoo.core.network import No
 from nnzoo.core.seeds import generator
 from nnzoo.core.task import Evaluation, Task
 
+AT_ONCE = 8192  # symbols of a long text read at once in blocks
 COUNTED = 1 << 22  # symbols of a long text that are counted at once
 STRETCH = 1000  # symbols of a long text read at once; state is carried from one stretch to the next
 
@@ -61,7 +62,8 @@ class TextGeneration(Task):
 
     @torch.no_grad()
     def evaluate(self, network: Any, dataset: Dataset, seed: int = 0, reference: Dataset | None = None) -> Evaluation:
-        """Lines are read in batches; one long text in a single pass with carried state, through the network's `start` and `step`.
+        """Lines are read in batches; one long text in a single pass with carried state, through the network's `start` and `step`;
+        or in blocks of what the network can see, each on its own.
 
         `rows` are the shares of lines (of stretches of a long text) in the metric: their mean is nats per token.
         """
@@ -69,7 +71,14 @@ class TextGeneration(Task):
         was_training = getattr(network, "training", False)
         if was_training:
             network.eval()
-        read = _lines(network, dataset) if field.lines else _text(network, dataset)
+        context = getattr(network, "context", None)
+        read = (
+            _lines(network, dataset)
+            if field.lines
+            else _text(network, dataset)
+            if context is None
+            else _blocks(network, dataset, context)
+        )
         nats_N, right, weight = (torch.cat(values).double().cpu().numpy() for values in zip(*read))
         if was_training:
             network.train()
@@ -142,6 +151,21 @@ def _text(network: Any, dataset: Dataset) -> Iterator[tuple[Tensor, Tensor, Tens
         nats_T = F.cross_entropy(logits_1TV[0].float(), piece_T[1:], reduction="none")
         right_T = logits_1TV[0].argmax(1) == piece_T[1:]
         yield nats_T.double().sum()[None], right_T.sum()[None], torch.tensor([len(nats_T)])
+
+
+def _blocks(network: Any, dataset: Dataset, context: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Nats, hits and predicted symbols of each block of one long text, by a network that sees `context` symbols."""
+    (name,) = dataset.spec.inputs
+    text_T = whole_text(dataset)
+    starts_N = torch.arange(0, len(text_T) - 1, context)
+    for starts_B in starts_N.split(max(1, AT_ONCE // context)):
+        lengths_B = (len(text_T) - starts_B).clamp(max=context + 1)
+        where_BT = starts_B[:, None] + torch.arange(int(lengths_B.max()))
+        tokens_BT = text_T[where_BT.clamp(max=len(text_T) - 1).to(text_T.device)].long().to(dataset.device)
+        sequence = Sequences(tokens_BT, lengths_B.to(dataset.device))
+        (logits_BTV,) = network({name: sequence._replace(tokens_BT=tokens_BT[:, :-1])}).values()
+        nats_BT, right_BT, _ = _read(logits_BTV.float(), sequence)
+        yield nats_BT.double().sum(1), right_BT.sum(1), (sequence.lengths_B - 1)
 
 
 def whole_text(dataset: Dataset) -> Tensor:

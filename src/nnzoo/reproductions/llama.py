@@ -1,0 +1,21 @@
+"""Llama by characters on tinyshakespeare, in the size and with the steps of nanoGPT's recipe for a CPU, beside GPT."""
+
+from nnzoo.reproductions._shakespeare import shakespeare
+
+_CPU = {
+    "context": 64,
+    "width": 128,
+    "heads": 4,
+    "key_heads": 2,
+    "layers": 4,
+    "dropout": 0.0,
+    "batch": 12,
+    "lr": 1e-3,
+    "epochs": 2,
+}
+
+REPRODUCTIONS = (
+    shakespeare(
+        "llama", 1.90, "1.88 (GPT of this size, 2,000 steps)", "karpathy/nanoGPT, README", _CPU, "held to GPT's figure; 2,612 steps"
+    ),
+)
