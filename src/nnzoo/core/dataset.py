@@ -74,7 +74,8 @@ class Dataset:
 
     def part(self, indices: Tensor) -> Dataset:
         """The rows at `indices` (of this view), sharing storage."""
-        chosen = indices if self.index is None else self.index[indices.to(self.index.device)]
+        home = self.device if self.resident else "cpu"  # where rows are looked up
+        chosen = indices.to(home) if self.index is None else self.index[indices.to(self.index.device)]
         return self._with(index=chosen)
 
     def to(self, device: torch.device | str, resident: bool = True) -> Dataset:

@@ -214,9 +214,9 @@ def _errors(network: Network, dataset: Dataset) -> Iterator[tuple[int, np.ndarra
     windows = Dataset(dataset.spec, inputs, device=dataset.device, resident=dataset.resident)
     mean, std = np.array(field.mean), np.array(field.std)
     for start in range(0, len(windows), AT_ONCE):
-        rows = torch.arange(start, min(start + AT_ONCE, len(windows)))
+        rows = torch.arange(start, min(start + AT_ONCE, len(windows)), device=begins.device)
         answer_BHC = outputs_of(network, windows.part(rows), 256)[output].double().numpy()
-        steps_BH = first + rows.numpy()[:, None] + np.arange(field.horizon)
+        steps_BH = first + rows.cpu().numpy()[:, None] + np.arange(field.horizon)
         came_BHC = (truth_MC[np.minimum(steps_BH, end - 1)] - mean) / std
         yield first + start, np.where((steps_BH < end)[:, :, None], answer_BHC - came_BHC, np.nan)
 
