@@ -224,3 +224,11 @@ def test_made_pictures_have_the_pixels_means_and_spreads():
 def test_size_and_parameters_are_known(kind, buyers):
     baseline = fitted(kind, buyers)
     assert baseline.bytes() > 0 and baseline.parameters > 0 and baseline.eval() is baseline
+
+
+def test_a_long_text_is_counted_in_pieces_as_at_once(monkeypatch):
+    prepared = prepare("python-docs")
+    whole = fitted(NGram, prepared)
+    monkeypatch.setattr("nnzoo.comparing.sequence_baselines.COUNTED", 1009)
+    pieces = fitted(NGram, prepared)
+    assert pieces.parameters == whole.parameters and (pieces.learned() == whole.learned()).all()

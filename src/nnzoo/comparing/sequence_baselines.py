@@ -5,6 +5,7 @@ B rows, T symbols, V vocabulary, N texts, K classes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch import Tensor
 from nnzoo.comparing.baselines import Baseline, labelled, logits_of
 from nnzoo.core.dataset import Dataset, Parts
 from nnzoo.core.fields import Classes, Sequences, Tokens
+from nnzoo.tasks.text_generation import COUNTED, whole_text
 
 LONGEST = 3  # symbols in an n-gram
 MOST_NGRAMS = 50_000
@@ -108,14 +110,13 @@ class _Writes(Baseline):
 
     def fit(self, parts: Parts) -> None:
         vocabulary, order = self.field.vocabulary, self.order
-        runs_Mn = predicted_runs(parts.train, order)
+        whole = torch.zeros(vocabulary**order, dtype=torch.long)
+        for runs_Mn in predicted_runs(parts.train, order):
+            whole += torch.bincount(runs_Mn @ vocabulary ** torch.arange(order).flip(0), minlength=len(whole))
         probability = torch.full((vocabulary,), 1.0 / vocabulary, dtype=torch.float64)
         self.seen = 0
         for n in range(1, order + 1):
-            place_M = torch.zeros(len(runs_Mn), dtype=torch.long)
-            for k in range(order - n, order):
-                place_M = place_M * vocabulary + runs_Mn[:, k]
-            counts = torch.bincount(place_M, minlength=vocabulary**n).double().view(*[vocabulary] * n)
+            counts = whole.view(-1, *[vocabulary] * n).sum(0).double()
             kinds, total = (counts > 0).sum(-1, keepdim=True), counts.sum(-1, keepdim=True)
             # Witten & Bell 1991: what was never seen after h weighs as much as the number of different symbols seen after h
             probability = (counts + kinds * probability) / (total + kinds).clamp(min=1) + (total == 0) * probability
@@ -148,15 +149,21 @@ class NGram(_Writes):
         return next((n for n in (3, 2) if self.field.vocabulary**n <= LARGEST_TABLE), 1)
 
 
-def predicted_runs(dataset: Dataset, order: int) -> Tensor:
-    """Every predicted symbol with the `order` - 1 before it (M order); 0 stands for what is before the beginning."""
+def predicted_runs(dataset: Dataset, order: int) -> Iterator[Tensor]:
+    """Every predicted symbol with the `order` - 1 before it (M order), of a long text in pieces; 0 stands for what is before the
+    beginning."""
     (name,) = dataset.spec.inputs
     field, (values, offsets) = dataset.spec.inputs[name], (dataset.columns[name]["values"], dataset.columns[name]["offsets"])
     assert isinstance(field, Tokens)
-    rows = torch.arange(len(offsets) - 1) if dataset.index is None else dataset.index.cpu()
-    pieces = [values[a:b].cpu().long() for a, b in zip(offsets[rows].tolist(), offsets[rows + 1].tolist())]
-    if not field.lines:
-        pieces = [torch.cat(pieces)]
     before = torch.zeros(order - 1, dtype=torch.long)
-    runs = [torch.cat([before, piece]).unfold(0, order, 1)[1:] for piece in pieces if len(piece) > 1]
-    return torch.cat(runs)
+    if field.lines:
+        rows = torch.arange(len(offsets) - 1) if dataset.index is None else dataset.index.cpu()
+        pieces = (values[a:b].cpu().long() for a, b in zip(offsets[rows].tolist(), offsets[rows + 1].tolist()))
+        yield torch.cat([torch.cat([before, piece]).unfold(0, order, 1)[1:] for piece in pieces if len(piece) > 1])
+        return
+    text_T = whole_text(dataset)
+    before = torch.cat([before, text_T[:1].cpu().long()])[1:]
+    for piece in text_T[1:].split(COUNTED):
+        seen = torch.cat([before, piece.cpu().long()])
+        yield seen.unfold(0, order, 1)
+        before = seen[len(seen) - order + 1 :]

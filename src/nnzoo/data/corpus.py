@@ -35,7 +35,7 @@ from nnzoo.data.raw import RawCorpus, RawTexts
 
 FORMAT = 1
 SAMPLE = 100_000_000  # characters of the training part, at equal distances, from which words and byte-pair units are learned
-DIVIDED = 1 << 20  # characters that are divided into units at once
+DIVIDED = 1 << 14  # characters that are divided into units at once: byte-pair units need hundreds of bytes for each
 LONGEST_WORD = 1 << 23  # characters without a blank, after which a text is cut wherever that is
 _EVERY = 0.1  # seconds between two words on how far it is
 _CHUNK = 1 << 22
@@ -214,7 +214,7 @@ def _digest(raw: RawCorpus) -> str:
 def _survey(raw: RawCorpus) -> tuple[list[int], dict[str, int]]:
     sizes = [path.stat().st_size for path in raw.files]
     told, lengths, at = _Told(raw.listen, "looking for characters", sum(sizes)), [], 0
-    seen, first = texts.distinct(texts.code_points("")), {}
+    seen, first = texts.distinct(texts.code_points("")), dict[str, int]()
     for k, path in enumerate(raw.files):
         before, began = sum(sizes[:k]), at
         for text in texts.text_pieces(path, told=lambda place, before=before: told(before + place)):  # type: ignore[misc]

@@ -24,7 +24,7 @@ from nnzoo.data.raw import RawCorpus, RawTexts
 SUFFIXES = (".txt", ".txt.gz", ".text", ".md")
 PARTS = ("train", "valid", "test")
 IN_MEMORY = 64 << 20  # bytes of text, unpacked; one long text that is larger is read in pieces
-MOST_HELD = 1_000_000  # characters of a validation or test part that is cut off; more would take long and tell little more
+MOST_HELD = 500_000  # characters of a validation or test part that is cut off; more would take long and tell little more
 _FEWEST_LINES, _SHORT, _SHARE = 50, 80, 0.95
 
 

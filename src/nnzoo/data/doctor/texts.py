@@ -148,7 +148,7 @@ def _overlap(a: np.ndarray, b: np.ndarray) -> float:
 def long_texts(pieces: dict[str, np.ndarray]) -> Iterator[Finding]:
     """A finding where much of the held-out piece of one long text (symbols T) stands word for word in the training piece, of which
     `MOST_SYMBOLS` are read, at equal distances."""
-    held = {part: _windows(pieces[part])[::WINDOW] for part in ("test", "valid") if part in pieces}
+    held = {part: _windows(symbols)[::WINDOW] for part, symbols in pieces.items() if part != "train"}
     asked = np.unique(np.concatenate([*held.values(), np.empty(0, np.uint64)]))
     known = _known(asked, pieces["train"]) if "train" in pieces else asked[:0]
     for part, spoken in (("test", "test"), ("valid", "validation")):
