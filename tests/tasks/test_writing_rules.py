@@ -107,6 +107,16 @@ def test_repetition_divides_what_is_above_0_and_multiplies_what_is_below() -> No
         row.append(symbol)
     plain = write(network, [[3, 4, 9]], tokens=40, temperature=0)[0]
     assert len(set(written)) > len(set(plain))
+    told: list[int] = []  # rows that end one by one forget nothing of the others
+    rows = write(
+        network,
+        [[3, 4, 9]] * 20,
+        tokens=40,
+        temperature=0,
+        repetition=1.7,
+        heard=lambda r, _: told.append(r) or told.count(r) > 2 * r,
+    )
+    assert rows == [written[: 2 * r + 1] for r in range(20)]
 
 
 def test_a_listener_hears_every_symbol_at_once_and_may_end_its_row() -> None:
@@ -120,6 +130,11 @@ def test_a_listener_hears_every_symbol_at_once_and_may_end_its_row() -> None:
     written = write(network, PROMPTS[:3], tokens=20, heard=listen)
     assert [[code for r, code in heard if r == row] for row in range(3)] == written
     assert written == [alone[0], alone[1][:4], alone[2]]
+
+
+def test_the_greatest_chance_writes_a_symbol_that_may_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "rand", lambda *size, **_: torch.ones(size))
+    assert set(write(Cached(), [[3]], tokens=9, never=(0, 9, 10))[0]) <= set(range(1, 9))
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,7 @@ class _Choice:
         if chance_R is None:
             return logits_RV.argmax(1)
         if self.temperature != 1:
-            logits_RV = (logits_RV - logits_RV.amax(1, keepdim=True)) / self.temperature
+            logits_RV = logits_RV / self.temperature
         if self.min_p:
             least_R1 = logits_RV.amax(1, keepdim=True) + math.log(self.min_p)
             logits_RV = logits_RV.masked_fill(logits_RV < least_R1, -torch.inf)
