@@ -183,10 +183,11 @@ class Loaded:
             raise ConfigError("a share and a threshold are two ways to say what is flagged; give one of them")
         if threshold is not None and not 0 <= threshold < math.inf:
             raise ConfigError(f"--threshold {threshold} is no score; give a number from 0 up, in usual errors")
-        known = usual_errors(self.network, self._open(usual).dataset) if usual is not None else None
-        if known is None and not self.manifest.usual:
+        if usual is None and not self.manifest.usual:
             raise ConfigError("the run does not say what its usual errors are; give series with nothing unusual in them by --usual")
-        known = known or Usual.from_json(self.manifest.usual)
+        known = Usual.from_json(self.manifest.usual) if usual is None else usual_errors(self.network, self._open(usual).dataset)
+        if known is None:
+            raise DataError("forecasts of the usual data are not finite, so that they are no measure; train the network anew")
         allowed: tuple[float, float | None] = known.threshold(share) if threshold is None else (threshold, None)
         opened = self._open(source)
         assert isinstance(opened.raw, RawSeries) and isinstance(self.preprocessing, SeriesPreprocessing)
