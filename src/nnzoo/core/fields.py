@@ -29,7 +29,7 @@ class Rows(NamedTuple):
 
 
 class Sequences(NamedTuple):
-    """Value of `Tokens`: symbols (B T, long, padded with 0) and their lengths (B, long)."""
+    """Value of `Tokens`: symbols (B T, long, padded with its `padding`) and their lengths (B, long)."""
 
     tokens_BT: Tensor
     lengths_B: Tensor
@@ -134,6 +134,7 @@ class Tokens(Field):
     `lines`: each row is a whole of its own (a name, a review) and is framed by `start` and `end`; otherwise the rows are
     parts of long texts that are read through windows with carried state. `symbols` are the pieces of text that the codes stand for
     ("" for padding, start and end), where whoever scores or answers needs text: pieces in a row, put together, are the text.
+    `start` and `end` are -1 where a vocabulary from elsewhere has none.
     """
 
     type: Literal["tokens"] = "tokens"
@@ -142,6 +143,7 @@ class Tokens(Field):
     lines: bool = True
     start: int = 1
     end: int = 2
+    padding: int = 0
     symbols: tuple[str, ...] = ()
     key: ClassVar[str] = "offsets"
     ragged: ClassVar[bool] = True
@@ -152,7 +154,9 @@ class Tokens(Field):
     @property
     def unwritten(self) -> list[int]:
         """Codes that are read and never written in an answer: padding, start, and what stands for anything unknown."""
-        return sorted({0, self.start, *(code for code, symbol in enumerate(self.symbols) if symbol.strip() == UNKNOWN_SYMBOL)})
+        return sorted(
+            {self.padding, self.start, *(code for code, symbol in enumerate(self.symbols) if symbol.strip() == UNKNOWN_SYMBOL)}
+        )
 
     def text(self, codes: Sequence[int]) -> str:
         """The text of some codes, up to the first end."""
@@ -168,7 +172,7 @@ class Tokens(Field):
         inside_BT = positions_T < lengths_B[:, None]
         where_BT = torch.where(inside_BT, first_B[:, None] + positions_T, 0).to(values.device)
         tokens_BT = values[where_BT].long() if len(values) else torch.zeros_like(where_BT)
-        return Sequences(tokens_BT * inside_BT.to(values.device), lengths_B.to(values.device))
+        return Sequences(torch.where(inside_BT.to(values.device), tokens_BT, self.padding), lengths_B.to(values.device))
 
 
 class Series(Field):

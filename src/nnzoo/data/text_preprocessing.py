@@ -1,7 +1,8 @@
 """Texts for networks: characters, words or byte-pair units as numbers, by a vocabulary of the training part.
 
 Symbols: 0 padding, 1 start, 2 end, 3 a unit the training part did not have, from 4 on the units in order. Texts are stored end to
-end, with where each begins; lines are framed by start and end, long texts are not. Units other than characters keep every space
+end, with where each begins; lines are framed by start and end, long texts are not (a tokenizer from elsewhere has codes and frames
+of its own). Units other than characters keep every space
 and line end where a text is to be written, and small letters alone where it is to be judged.
 """
 
@@ -28,7 +29,8 @@ from nnzoo.data.raw import Raw, RawCorpus, RawTexts
 from nnzoo.data.tables import SUFFIXES as TABLES
 from nnzoo.data.tables import read_table, suffix_of
 from nnzoo.data.texts import SUFFIXES, code_points, distinct, read_lines, read_texts, texts_from_list
-from nnzoo.data.units import END, FIRST, START, UNKNOWN, Units, known_units, learn, learn_from
+from nnzoo.data.tokenizer import NONE, Tokenizer
+from nnzoo.data.units import END, FIRST, UNKNOWN, Special, Units, known_units, learn, learn_from
 
 WORDY = 5  # words on average, from which on labelled texts are read in words
 _UNKNOWN_CHARACTER = "\ufffd"
@@ -47,7 +49,7 @@ class TextPreprocessing(Preprocessing):
         longest: int,
         label_name: str = "label",
         labels: Sequence[str] = (),
-        units: Units | None = None,
+        units: Units | Tokenizer | None = None,
         column: str = "",
     ):
         self.characters, self.lines, self.longest, self.label_name = characters, lines, longest, label_name
@@ -113,19 +115,42 @@ class TextPreprocessing(Preprocessing):
 
     @property
     def vocabulary(self) -> int:
-        """How many symbols, the four special ones included."""
-        return FIRST + len(self.pieces)
+        """How many symbols, the special ones included."""
+        return self.units.vocabulary if isinstance(self.units, Tokenizer) else FIRST + len(self.pieces)
+
+    @property
+    def special(self) -> Special:
+        """The symbols for padding, start, end and unknown."""
+        return Special() if self.units is None else self.units.special
+
+    @property
+    def never(self) -> list[int]:
+        """Symbols that are not written: what stands for no text. Models from elsewhere may write all they have."""
+        if isinstance(self.units, Tokenizer):
+            return []
+        padding, start, end, unknown = self.special
+        return [padding, unknown] if self.lines else [padding, start, end, unknown]
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """Symbols at which a text ends though it is no line."""
+        return self.units.ends if isinstance(self.units, Tokenizer) else ()
 
     @property
     def opening(self) -> int | None:
-        """The symbol that stands for an empty prompt of a long text: a line end, else a space, else the first."""
+        """The symbol that stands for an empty prompt of a long text: a line end, else a space, else the first; of a tokenizer from
+        elsewhere its start, else its end."""
+        if isinstance(self.units, Tokenizer):
+            return next((code for code in (self.special.start, *self.ends, self.special.end) if code != NONE), None)
         pieces = list(self.pieces)
         place = next((pieces.index(one) for one in "\n " if one in pieces), 0 if pieces else None)
         return None if place is None else FIRST + place
 
     def spec(self, train_size: int) -> Spec:
         outputs: dict[str, AnyField] = {self.label_name: Classes(labels=self.labels)} if self.labels else {}
-        field = Tokens(vocabulary=self.vocabulary, longest=self.longest, lines=self.lines, start=START, end=END)
+        padding, start, end, _ = self.special
+        frame: dict[str, Any] = {"start": start, "end": end, "padding": max(0, padding)}
+        field = Tokens(vocabulary=self.vocabulary, longest=self.longest, lines=self.lines, **frame)
         return Spec(inputs={"text": field}, outputs=outputs, train_size=train_size)
 
     def encode(self, raw: Raw) -> dict[str, Stored]:
@@ -133,14 +158,15 @@ class TextPreprocessing(Preprocessing):
         assert isinstance(raw, RawTexts)
         if isinstance(raw, RawCorpus):
             return {"text": self._encode_corpus(raw)}
-        codes = "".join(raw.texts) if self.units is None else [self.units.codes(text) for text in raw.texts]
+        whole = isinstance(self.units, Tokenizer)  # whose codes have their frame already
+        codes = "".join(raw.texts) if self.units is None else [self._coded(text) for text in raw.texts]
         texts: Sequence[Any] = raw.texts if self.units is None else codes
-        lengths_N = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)) + (2 if self.lines else 0)
+        lengths_N = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)) + (2 if self.lines and not whole else 0)
         offsets = np.concatenate([[0], lengths_N.cumsum()])
         values = np.empty(int(offsets[-1]), dtype=self._dtype)
         inside = np.ones(len(values), dtype=bool)
-        if self.lines:
-            values[offsets[:-1]], values[offsets[1:] - 1] = START, END
+        if self.lines and not whole:
+            values[offsets[:-1]], values[offsets[1:] - 1] = self.special.start, self.special.end
             inside[offsets[:-1]] = inside[offsets[1:] - 1] = False
         if isinstance(codes, str):
             values[inside] = self._symbols(codes)
@@ -150,6 +176,13 @@ class TextPreprocessing(Preprocessing):
         if raw.labels is not None and self.labels:
             columns[self.label_name] = {"codes": label_codes(raw.labels, self.labels)}
         return columns
+
+    def _coded(self, text: str) -> list[int]:
+        """A text in units: of a tokenizer with its frame, with start and end where a line is to be written, and never nothing."""
+        if not isinstance(self.units, Tokenizer):
+            return self.units.codes(text) if self.units is not None else []
+        codes = self.units.framed(text) if self.lines and not self.labels else self.units.codes(text)
+        return codes or [max(0, self.opening or 0)]
 
     @property
     def _dtype(self) -> np.dtype[Any]:
@@ -161,9 +194,9 @@ class TextPreprocessing(Preprocessing):
         if units is None:
             values, offsets = corpus.coded(raw, self.characters, self._dtype, self._symbols, one_each=True)
         else:
-            dtype = self._dtype
+            dtype, codes = self._dtype, units.bare if isinstance(units, Tokenizer) else units.codes
             values, offsets = corpus.coded(
-                raw, units.facts(), dtype, lambda text: np.array(units.codes(text), dtype=dtype), one_each=False
+                raw, units.facts(), dtype, lambda text: np.array(codes(text), dtype=dtype), one_each=False
             )
         return {"values": values, "offsets": torch.tensor(offsets)}
 
@@ -191,7 +224,7 @@ class TextPreprocessing(Preprocessing):
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> TextPreprocessing:
-        units = Units.from_facts(facts["units"]) if "units" in facts else None
+        units = units_of(facts["units"]) if "units" in facts else None
         plain = ("".join(facts["characters"]), facts["lines"], facts["longest"], facts["label_name"], facts["labels"])
         return cls(*plain, units, facts.get("column", ""))
 
@@ -217,7 +250,8 @@ class TextPreprocessing(Preprocessing):
     def restore(self, name: str, value: Any) -> Any:
         """Symbols as text: one sequence (T) gives a string, several (B T, or a list of sequences) a list of strings.
 
-        Text ends before the first end symbol; padding and start are dropped, symbol 3 becomes U+FFFD.
+        Text ends before the first end symbol; padding and start are dropped, symbol 3 becomes U+FFFD. A tokenizer from
+        elsewhere drops what it calls special, and nothing ends a text.
         """
         if name != "text":
             raise KeyError(f"texts have no field '{name}', only 'text'")
@@ -227,11 +261,18 @@ class TextPreprocessing(Preprocessing):
         return self._text(symbols)
 
     def _text(self, symbols: list[int]) -> str:
+        if isinstance(self.units, Tokenizer):
+            return self.units.text(symbols)
         if END in symbols:
             symbols = symbols[: symbols.index(END)]
         pieces = self.pieces
         text = "".join(pieces[s - FIRST] if s >= FIRST else _UNKNOWN_CHARACTER for s in symbols if s >= UNKNOWN)
         return text if self.units is None or self.units.exact else text.strip()
+
+
+def units_of(facts: dict[str, Any]) -> Units | Tokenizer:
+    """Units from their facts, nnzoo's own or a tokenizer's."""
+    return Tokenizer.from_facts(facts) if facts["sort"] == Tokenizer.sort else Units.from_facts(facts)
 
 
 def _wordy(texts: Sequence[str]) -> bool:

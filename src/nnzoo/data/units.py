@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from nnzoo.core.errors import ConfigError, DataError
 from nnzoo.core.fields import UNKNOWN_SYMBOL
@@ -30,9 +30,20 @@ _EXACT = r" ?\w+| ?[^\w\s]+|\s"
 _SPACE = "\u2581"  # how the library of byte-pair units writes the space before a word
 
 
+class Special(NamedTuple):
+    """The codes that stand for no text of their own."""
+
+    padding: int = 0
+    start: int = START
+    end: int = END
+    unknown: int = UNKNOWN
+
+
 @dataclass(frozen=True)
 class Units:
     """A vocabulary with its rule of division. `merges` are those of byte-pair units, in order."""
+
+    special = Special()
 
     sort: str
     pieces: tuple[str, ...]
@@ -50,6 +61,10 @@ class Units:
         spaced = self.sort == "words" and not self.exact  # an unknown word does not hang on the one before
         return ("", "", "", f" {UNKNOWN_SYMBOL}" if spaced else UNKNOWN_SYMBOL, *self.pieces)
 
+    def framed(self, text: str) -> list[int]:
+        """A text as codes between start and end."""
+        return [START, *self.codes(text), END]
+
     def codes(self, text: str) -> list[int]:
         """A text as codes, without a frame."""
         if self.sort == "bpe":
@@ -63,9 +78,9 @@ class Units:
         if self._encoder is None:  # type: ignore[attr-defined]
             pieces = [piece if self.exact else piece.replace(" ", _SPACE) for piece in self.pieces]
             vocabulary = {piece: code for code, piece in enumerate([UNKNOWN_SYMBOL, *pieces])}
-            library = _library()
-            model = library.models.BPE(vocabulary, list(self.merges), unk_token=UNKNOWN_SYMBOL)
-            object.__setattr__(self, "_encoder", _divider(library, model, self.exact))
+            package = library()
+            model = package.models.BPE(vocabulary, list(self.merges), unk_token=UNKNOWN_SYMBOL)
+            object.__setattr__(self, "_encoder", _divider(package, model, self.exact))
         return self._encoder  # type: ignore[attr-defined]
 
     def facts(self) -> dict[str, Any]:
@@ -128,9 +143,9 @@ def _tidy(text: str) -> str:
 
 def _learn_bpe(texts: Iterable[str], size: int, exact: bool = False) -> Units:
     """Byte-pair units (Sennrich et al. 2016): the commonest pair of neighbours becomes one unit, again and again."""
-    library = _library()
-    divider = _divider(library, library.models.BPE(unk_token=UNKNOWN_SYMBOL), exact)
-    trainer = library.trainers.BpeTrainer(
+    package = library()
+    divider = _divider(package, package.models.BPE(unk_token=UNKNOWN_SYMBOL), exact)
+    trainer = package.trainers.BpeTrainer(
         vocab_size=size + 1, min_frequency=2, special_tokens=[UNKNOWN_SYMBOL], show_progress=False
     )
     divider.train_from_iterator(texts if exact else map(_tidy, texts), trainer)
@@ -141,14 +156,15 @@ def _learn_bpe(texts: Iterable[str], size: int, exact: bool = False) -> Units:
     return Units("bpe", tuple(kept), merges, exact)
 
 
-def _divider(library: Any, model: Any, exact: bool) -> Any:
-    divider = library.Tokenizer(model)
-    before = library.pre_tokenizers
-    divider.pre_tokenizer = before.Split(library.Regex(_EXACT), "isolated") if exact else before.Metaspace()
+def _divider(package: Any, model: Any, exact: bool) -> Any:
+    divider = package.Tokenizer(model)
+    before = package.pre_tokenizers
+    divider.pre_tokenizer = before.Split(package.Regex(_EXACT), "isolated") if exact else before.Metaspace()
     return divider
 
 
-def _library() -> Any:
+def library() -> Any:
+    """The package tokenizers. Raises ConfigError where it is missing."""
     try:
         import tokenizers
         import tokenizers.models

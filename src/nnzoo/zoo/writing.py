@@ -12,10 +12,10 @@ from typing import Any
 from nnzoo.core.errors import ConfigError
 from nnzoo.core.events import Listener, Warned, Wrote
 from nnzoo.core.fields import UNKNOWN_SYMBOL
-from nnzoo.data.text_preprocessing import END, START, UNKNOWN, TextPreprocessing
-from nnzoo.tasks._writing import write
+from nnzoo.data.text_preprocessing import TextPreprocessing
+from nnzoo.data.tokenizer import Tokenizer
+from nnzoo.tasks._writing import Heard, write
 
-PADDING = 0
 EVERY = 0.03  # seconds between two pieces of text that are told
 NAMED = 10  # characters named in a warning
 
@@ -48,30 +48,36 @@ def write_texts(
     """
     if any(not word for word in stop):
         raise ConfigError("an empty stop word would end every text at once; give one character or more")
-    never = (PADDING, UNKNOWN) if preprocessing.lines else (PADDING, START, END, UNKNOWN)
+    never = preprocessing.never
     codes = [preprocessing.symbols(prompt).tolist() for prompt in prompts]
     frame, context = int(preprocessing.lines), network.context
     notes = _unknown(preprocessing, prompts, codes) + _too_long([len(row) + frame for row in codes], tokens, context)
     for note in notes:
         for listener in listen:
             listener(note)
-    teller = _Teller(preprocessing, len(prompts) * n, tokens, stop, listen) if stop or listen else None
+    ends, begun = preprocessing.ends, [_begun(preprocessing, row) for row in codes for _ in range(n)]
+    teller = _Teller(preprocessing, begun, tokens, stop, listen) if stop or listen else None
     began = time.perf_counter()
-    heard = None if teller is None else teller.hear
+    heard: Heard | None = None if teller is None else teller.hear
+    if teller is None and ends:
+        heard = lambda row, code: code in ends  # noqa: E731
     rows = write(
         network, codes, n=n, tokens=tokens, never=never, opening=preprocessing.opening, heard=heard, **settings
     )  # fmt: skip
     seconds = time.perf_counter() - began
-    written = [_text(preprocessing, row) for row in rows] if teller is None else teller.finish()
+    if teller is None:
+        written = [_text(preprocessing, [*first, *row])[len(_text(preprocessing, first)) :] for first, row in zip(begun, rows)]
+    else:
+        written = teller.finish()
     return Texts([prompt for prompt in prompts for _ in range(n)], written, [len(row) for row in rows], seconds)
 
 
 class _Row:
     """What one row has written: the symbols from `before` on are not text for good, those from `after` on not text yet."""
 
-    def __init__(self) -> None:
-        self.codes: list[int] = []
-        self.before = self.after = 0
+    def __init__(self, begun: list[int]) -> None:
+        self.codes = list(begun)
+        self.before, self.after = 0, len(begun)
         self.text, self.told, self.stopped = "", 0, False
 
 
@@ -79,11 +85,16 @@ class _Teller:
     """Hears symbols, tells text, and finds stop words whatever the borders between symbols."""
 
     def __init__(
-        self, preprocessing: TextPreprocessing, rows: int, tokens: int, stop: Sequence[str], listen: Sequence[Listener]
+        self,
+        preprocessing: TextPreprocessing,
+        begun: Sequence[list[int]],
+        tokens: int,
+        stop: Sequence[str],
+        listen: Sequence[Listener],
     ) -> None:
-        self.preprocessing, self.stop, self.listen = preprocessing, stop, listen
-        self.rows = [_Row() for _ in range(rows)]
-        self.most, self.heard = rows * tokens, 0
+        self.preprocessing, self.stop, self.listen, self.ends = preprocessing, stop, listen, preprocessing.ends
+        self.rows = [_Row(codes) for codes in begun]
+        self.most, self.heard = len(begun) * tokens, 0
         self.began = self.said = time.monotonic()
 
     def hear(self, row: int, code: int) -> bool:
@@ -95,7 +106,7 @@ class _Teller:
             self._read(one)
         if self.listen and time.monotonic() - self.said >= EVERY:
             self._tell()
-        return one.stopped
+        return one.stopped or code in self.ends
 
     def finish(self) -> list[str]:
         """Tell what is left; the whole texts."""
@@ -141,14 +152,21 @@ def _text(preprocessing: TextPreprocessing, codes: list[int]) -> str:
     return preprocessing.restore("text", codes) if codes else ""
 
 
+def _begun(preprocessing: TextPreprocessing, codes: list[int]) -> list[int]:
+    """What must stand before written symbols for them to be read as text: pieces of a tokenizer from elsewhere depend on those
+    before them."""
+    return codes if isinstance(preprocessing.units, Tokenizer) else []
+
+
 def _unknown(preprocessing: TextPreprocessing, prompts: Sequence[str], codes: Sequence[Sequence[int]]) -> list[Warned]:
     """A line about what training never saw in the prompts: characters, else words."""
-    strange = [prompt for prompt, row in zip(prompts, codes) if UNKNOWN in row]
+    unknown = preprocessing.special.unknown
+    strange = [prompt for prompt, row in zip(prompts, codes) if unknown in row]
     if not strange:
         return []
     known = set("".join(preprocessing.pieces))
     characters = sorted({character for prompt in strange for character in prompt} - known)
-    words = sorted({word for prompt in strange for word in prompt.split() if UNKNOWN in preprocessing.symbols(word)})
+    words = sorted({word for prompt in strange for word in prompt.split() if unknown in preprocessing.symbols(word)})
     names = characters or words
     shown = ", ".join(repr(name) for name in names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
     whose = "prompt holds" if len(prompts) == 1 else "prompts hold"
