@@ -103,6 +103,13 @@ def _excerpt() -> RawTexts:
     return RawTexts("python-docs-excerpt", ["".join(raw.texts)[:40_000]], lines=False)
 
 
+def _mirrored() -> RawTexts:
+    """Lines that read the same from both ends, four to eight letters: each letter stands twice."""
+    draw = np.random.default_rng(13)
+    halves = ["".join(draw.choice(list("abcdefgh"), draw.integers(2, 5))) for _ in range(400)]
+    return RawTexts("mirrored", [half + half[::-1] for half in halves])
+
+
 def _spelled() -> RawPairs:
     """Numbers in words and in figures, of different length: "three seven" is 37."""
     draw = np.random.default_rng(17)
@@ -147,6 +154,7 @@ _MAKERS = {
     "ring8": lambda: prepare("ring8"),
     "names-like": lambda: prepare("names-like"),
     "questions": lambda: prepare(_reviews()),
+    "mirrored": lambda: prepare(_mirrored(), task="fill-mask"),
     "figures": lambda: prepare(_spelled()),
     "waves": lambda: prepare(_waves(), horizon=6, history=24),
     "excerpt": lambda: prepare(_excerpt()),
@@ -173,7 +181,10 @@ def accepted(kind: str) -> tuple[str, ...]:
 
 KINDS = tuple(names())
 SETTINGS: dict[str, dict[str, Any]] = {  # kinds that would take long with their defaults
+    "bert": {"width": 32, "layers": 2, "heads": 2, "context": 32, "lr": 3e-3},
+    "gpt": {"width": 64, "layers": 2, "context": 16, "batch": 64, "lr": 4e-3, "dropout": 0.0},
     "gru": {"hidden": 64},
+    "llama": {"width": 64, "layers": 2, "context": 16, "batch": 64, "lr": 4e-3, "dropout": 0.0},
     "rnn": {"hidden": 64},
     "tcn": {"hidden": 32},
     "text_cnn": {"width": 32, "detectors": 32},

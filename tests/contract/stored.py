@@ -21,6 +21,7 @@ from nnzoo.zoo.runs import load_run
 FOLDER = Path(__file__).parent / "stored_runs"
 TINY: dict[str, dict[str, Any]] = {
     "mlp": {"hidden": [8]},
+    "bert": {"width": 8, "layers": 1, "heads": 2, "context": 16},
     "cnn": {"channels": [4, 4], "hidden": 8},
     "wgan_gp": {"width": 8},
     "latent_diffusion": {"width": 8, "steps": 10},

@@ -25,9 +25,10 @@ from torch.utils.checkpoint import checkpoint
 
 from nnzoo.blocks.cache import Cache
 from nnzoo.blocks.heads import Heads
-from nnzoo.blocks.stems import last_of
-from nnzoo.core.abilities import Predicts, Steps
+from nnzoo.blocks.stems import last_of, mean_of
+from nnzoo.core.abilities import Embeds, Predicts, Steps
 from nnzoo.core.dataset import Batch
+from nnzoo.core.errors import ConfigError
 from nnzoo.core.feeds import Feed, blocks, shuffled
 from nnzoo.core.fields import Classes, Sequences, Spec, Tags, Tokens, Values
 from nnzoo.core.learning import AdamW, Clock, Descend, Loss, Schedule, Stage
@@ -52,7 +53,7 @@ class DecoderConfig(NetworkConfig):
     weight_decay: float = Field(0.1, ge=0)
     clip: float = Field(1.0, gt=0)
     batch: int = Field(12, ge=1)
-    epochs: int = Field(5, ge=1)
+    epochs: int = Field(10, ge=1)
     warmup: float = Field(0.05, ge=0, lt=1)  # share of the steps in which the rate rises
     recompute: bool = False
     search: ClassVar[Space] = {
@@ -86,12 +87,12 @@ class Decoder(Network):
         if not spec.outputs:
             if task.name != "text-generation":
                 return No(f"{name} writes text, or answers about one; leave --task out, or name a target")
-            return Can((Steps,))
+            return Can((Steps, Embeds))
         if not all(isinstance(field, (Classes, Values, Tags)) for field in spec.outputs.values()):
             return No(f"{name} answers with classes, numbers or labels of each symbol; the target is none of these")
         if task.name == "text-generation":
             return No(f"{name} writes where there is no target; leave the target out, or name the task that asks for it")
-        return Can((Predicts,))
+        return Can((Predicts, Embeds))
 
     def __init__(self, config: DecoderConfig, spec: Spec, task: Task, found: dict[str, Any] = {}, parts: dict[str, Network] = {}):
         super().__init__(config, spec, task, found, parts)
@@ -128,6 +129,14 @@ class Decoder(Network):
             return self.states(tokens_BT)
         filled_BT = F.pad(tokens_BT, (0, -T % self.context))
         return self.states(filled_BT.reshape(-1, self.context)).reshape(B, filled_BT.shape[1], -1)[:, :T]
+
+    def vectors(self, inputs: dict[str, Any], pooling: str = "mean") -> Tensor:
+        """The mean of the symbols' states or the last one (B D), of the whole text, block by block."""
+        if pooling not in ("mean", "last"):
+            raise ConfigError(f"{type(self).__name__.lower()} has no pooling '{pooling}'; it has mean and last")
+        sequence: Sequences = inputs[self.name]
+        h_BTD = self._of_blocks(sequence.tokens_BT)
+        return last_of(h_BTD, sequence) if pooling == "last" else mean_of(h_BTD, sequence)
 
     # ---- writing step by step
 

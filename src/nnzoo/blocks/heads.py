@@ -37,6 +37,10 @@ class Heads(nn.Module):
                 answers[name] = self.linear[_safe(name)](features_BD).unflatten(1, shape)
         return answers
 
+    def place(self, name: str) -> str:
+        """Where the read-out of an output is, by module path."""
+        return f"linear.{_safe(name)}"
+
 
 def _shape(field: Classes | Values | Image | Future | Tags) -> tuple[int, ...]:
     match field:

@@ -65,3 +65,9 @@ def last_of(states_BTD: Tensor, sequence: Sequences | Course) -> Tensor:
     """The state at each sequence's own last step (B D), not at the padding."""
     last_B = (sequence.lengths_B - 1).clamp(min=0)
     return states_BTD[torch.arange(len(last_B), device=last_B.device), last_B]
+
+
+def mean_of(states_BTD: Tensor, sequence: Sequences | Course) -> Tensor:
+    """The mean of each sequence's own states (B D), padding left out; zeros where there is none."""
+    inside_BT1 = (torch.arange(states_BTD.shape[1], device=states_BTD.device) < sequence.lengths_B[:, None])[:, :, None]
+    return (states_BTD * inside_BT1).sum(1) / sequence.lengths_B.clamp(min=1)[:, None]

@@ -63,6 +63,28 @@ class Translates(Protocol):
 
 
 @runtime_checkable
+class Fills(Protocol):
+    """Says what stands at hidden places of a text, from what stands on both sides of them."""
+
+    mask: int
+    """The symbol that hides another; it may be one that the vocabulary does not have."""
+    context: int
+    """Symbols that are seen together; longer texts are read in blocks of so many."""
+
+    def fill(self, inputs: dict[str, Any], places_BT: Tensor) -> Tensor:
+        """Logits of the symbol at each place that is true (M V), rows in order, in each from the left."""
+
+
+@runtime_checkable
+class Embeds(Protocol):
+    """Turns a text into a vector that is near those of similar texts."""
+
+    def vectors(self, inputs: dict[str, Any], pooling: str = "mean") -> Tensor:
+        """A vector for each text (B D): the `mean` of its symbols' states, or the state of one, which `pooling` names: `first` of
+        what reads both ways, `last` of what reads from the left. Raises ConfigError for another."""
+
+
+@runtime_checkable
 class Encodes(Protocol):
     """Turns data into a shorter code and back."""
 

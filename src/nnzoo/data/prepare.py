@@ -25,6 +25,7 @@ from nnzoo.core.task import Task
 from nnzoo.data import splits
 from nnzoo.data.columns import days_of, kind_of, numbers_of, texts_of
 from nnzoo.data.corpus import cut
+from nnzoo.data.inheriting import adapted
 from nnzoo.data.labelled_texts import judged
 from nnzoo.data.pairs import read_as_pairs, towards
 from nnzoo.data.places import physical_memory
@@ -120,12 +121,17 @@ def infer_task(raw: Raw, targets: Sequence[str] = ()) -> str:
     return "translation" if isinstance(raw, RawPairs) else "node-classification"
 
 
+def unlabelled(task: str) -> bool:
+    """Whether a task learns from the data alone, so that labels beside them are left out."""
+    return "generation" in task or task == "fill-mask"
+
+
 def choose_targets(raw: Raw, targets: Sequence[str] | str = (), task: str | None = None) -> tuple[tuple[str, ...], list[str]]:
     """The columns to predict and a note where they were guessed. No targets where the task makes data."""
     targets = (targets,) if isinstance(targets, str) else tuple(targets)
     if not isinstance(raw, RawTable) or targets:
         return targets, []
-    if task and "generation" in task:
+    if task and unlabelled(task):
         return (), []
     if raw.targets or not raw.guess:
         return raw.targets, []
@@ -194,7 +200,7 @@ def prepare(
     names, notes = choose_targets(raw, targets, task)
     task = task or infer_task(raw, names)
     asked = tasks.find(task)
-    if "generation" in task and getattr(raw, "labels", None) is not None:
+    if unlabelled(task) and getattr(raw, "labels", None) is not None:
         raw = replace(raw, labels=None)  # type: ignore[call-arg]
     ways: dict[str, Any] = {"targets": names, "task": task, "weight": weight}
     ways |= {"units": units} if units is not None else {}
@@ -318,7 +324,7 @@ def _preprocessing(raw: Raw, rows: np.ndarray, inherit: Preprocessing | None, wa
     if inherit is None:
         return sorts()[sort_of(raw)].fit(raw, rows, **ways)
     _same_sort(inherit, raw)
-    return inherit
+    return adapted(inherit, raw, rows, **ways)
 
 
 @_naming_the_data

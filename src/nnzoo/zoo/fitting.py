@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nnzoo.blocks.heads import Heads
 from nnzoo.core.errors import ConfigError, DataError, Unsuitable
 from nnzoo.core.events import Event, Warned
 from nnzoo.core.network import Network, No
@@ -23,6 +24,7 @@ from nnzoo.zoo.room import check_room
 from nnzoo.zoo.trackers import tracking
 
 if TYPE_CHECKING:
+    from nnzoo.core.task import Task
     from nnzoo.data.doctor import Finding
     from nnzoo.data.prepare import Prepared
 
@@ -120,6 +122,8 @@ def train(
             calendar=calendar,
             listen=listen,
         )
+        if task is None:
+            prepared.task = suiting(kind, prepared)
         prepared.task = with_metric(prepared.task, metric)
         if base is not None:
             same_kind(kind, base[0])
@@ -176,6 +180,23 @@ def with_metric(task: Any, metric: str | None) -> Any:
     return task.judged_by(metric)
 
 
+def suiting(kind: str, prepared: Prepared) -> Task:
+    """The task that data pose, as it was inferred; where that is not for this kind and exactly one other task is that fits the same
+    data, then that one, with a note."""
+    from nnzoo import tasks
+    from nnzoo.networks import find
+
+    cls = find(kind)
+    if cls.can(prepared.spec, prepared.task):
+        return prepared.task
+    others = [tasks.find(name) for name in tasks.names() if name != prepared.task.name]
+    suited = [one for one in others if one.fits(prepared.spec) is None and cls.can(prepared.spec, one)]
+    if len(suited) != 1:
+        return prepared.task
+    prepared.notes.append(f"the task is {suited[0].name}, since {cls.kind} does no {prepared.task.name}")
+    return suited[0].suited(prepared.spec)
+
+
 def build(kind: str, config: Mapping[str, Any], prepared: Prepared, seed: int) -> Network:
     """A new network of that kind for prepared data, initialised from `seed`. Raises ConfigError, Unsuitable."""
     from nnzoo.networks import find
@@ -207,11 +228,15 @@ def same_kind(kind: str, base: Network) -> None:
 
 
 def inherit_weights(network: Network, base: Network, listen: Sequence[Callable[[Event], Any]]) -> None:
-    """Copy the tensors of another run that have the same name and shape here; say which did not fit."""
+    """Copy the tensors of another run that have the same name and shape here; say which did not fit. What reads out an output that
+    means something else there (other labels, other units) is not taken."""
     mine, theirs = network.state_dict(), base.state_dict()
+    other = [name for name, field in network.spec.outputs.items() if base.spec.outputs.get(name) != field]
+    places = [(path, module) for path, module in network.named_modules() if isinstance(module, Heads)]
+    readers = tuple(f"{path}.{module.place(name)}." for path, module in places for name in other if name in module.shapes)
     fresh = []
     for name, tensor in mine.items():
-        if name in theirs and theirs[name].shape == tensor.shape:
+        if name in theirs and theirs[name].shape == tensor.shape and not name.startswith(readers):
             tensor.copy_(theirs[name])
         else:
             fresh.append(name)
