@@ -31,7 +31,7 @@ from nnzoo.core.errors import ConfigError, RunError
 from nnzoo.core.fields import Tokens
 from nnzoo.core.seeds import generator
 
-READ_AT_ONCE = 512  # symbols of a prompt in one call, so that its logits stay small
+MOST_LOGITS = 2**24  # of a prompt that is read in one call, 64 MB
 COLDEST = 1e-6  # below this temperature only the likeliest symbol is left
 BELOW_ONE = 1 - 2**-23  # the greatest chance whose product with a sum in single precision is less than the sum
 
@@ -229,8 +229,13 @@ def _chances(lengths: Sequence[int], tokens: int, seed: int) -> Tensor:
 
 def _read(network: Any, state: Any, symbols_RT: Tensor) -> tuple[Any, Tensor]:
     """The state after the symbols, and the logits (R V) of what comes next."""
-    for piece_RT in symbols_RT.split(READ_AT_ONCE, dim=1) if symbols_RT.shape[1] > READ_AT_ONCE else (symbols_RT,):
-        logits_RTV, state = network.step(state, piece_RT)
+    if symbols_RT.shape[1] == 1:
+        logits_RTV, state = network.step(state, symbols_RT)
+    else:
+        (field,) = network.spec.inputs.values()
+        at_once = max(16, MOST_LOGITS // (len(symbols_RT) * field.vocabulary))
+        for piece_RT in symbols_RT.split(at_once, dim=1):
+            logits_RTV, state = network.step(state, piece_RT)
     return state, logits_RTV[:, -1].float()
 
 
