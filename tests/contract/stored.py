@@ -30,6 +30,8 @@ TINY: dict[str, dict[str, Any]] = {
     "gru": {"width": 8, "hidden": 8},
     "rnn": {"width": 8, "hidden": 8},
     "text_cnn": {"width": 8, "detectors": 4},
+    "transformer": {"width": 8, "heads": 2, "layers": 1},
+    "t5": {"width": 8, "heads": 2, "layers": 1},
     "tcn": {"width": 8, "hidden": 8, "levels": 2},
     "gcn": {"hidden": 4},
     "rbm": {"hidden": 8},
