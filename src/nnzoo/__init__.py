@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nnzoo.zoo.fitting import train as train
     from nnzoo.zoo.listing import runs as runs
     from nnzoo.zoo.loaded import load as load
+    from nnzoo.zoo.verbs import embed as embed
     from nnzoo.zoo.verbs import evaluate as evaluate
     from nnzoo.zoo.verbs import generate as generate
     from nnzoo.zoo.verbs import predict as predict
@@ -36,6 +37,7 @@ _WHERE = {
     "NnzooError": "nnzoo.core.errors",
     "anomalies": "nnzoo.looking.anomalies",
     "compare": "nnzoo.comparing.race",
+    "embed": "nnzoo.zoo.verbs",
     "evaluate": "nnzoo.zoo.verbs",
     "fetch": "nnzoo.data.fetch",
     "generate": "nnzoo.zoo.verbs",

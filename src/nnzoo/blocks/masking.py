@@ -1,7 +1,7 @@
 """Hidden symbols: which ones of a text are to be guessed, and what stands in their place meanwhile.
 
-Of every row 15 % of the symbols are chosen, at least one; of these 80 % become the mask symbol, 10 % any other symbol, and 10 % stay
-(Devlin et al. 2019, section 3.1; so that a network that never meets the mask symbol later still looks at what stands there). Padding
+Of every row 15 % of the symbols are chosen, at least one; of these 80 % become the mask symbol, 10 % a symbol drawn from all, and
+10 % stay, since a network that meets no mask symbol later must look at what stands there (Devlin et al. 2019, section 3.1). Padding
 and the frame of a line are never chosen.
 
 Shapes: B rows, T symbols, M chosen ones, V vocabulary, K symbols that texts are made of.

@@ -14,6 +14,7 @@ import typer
 from nnzoo import __version__
 from nnzoo.cli import options as o
 from nnzoo.cli.compare import compare
+from nnzoo.cli.embed import embed
 from nnzoo.cli.output import OneLine, print_json, told, working
 from nnzoo.cli.train import train
 
@@ -96,6 +97,7 @@ def data(
 
 app.command()(train)
 app.command()(compare)
+app.command()(embed)
 
 
 @app.command()
@@ -124,16 +126,18 @@ def predict(
         Path | None, typer.Option("--out", metavar="FILE", help="Where to write: .csv .tsv .json .jsonl .parquet")
     ] = None,
     beam: Annotated[int, typer.Option("--beam", metavar="N", help="Answers kept side by side while a translation is written.")] = 4,
+    top: Annotated[int, typer.Option("--top", metavar="K", help="Of texts with gaps: symbols shown for each [MASK].")] = 5,
     device: o.Device = "auto",
     own: o.Own = None,
     json: o.Json = False,
 ) -> None:
-    """Answer for every row of INPUT: a table in gives a table out, a text to translate its translation."""
+    """Answer for every row of INPUT: a table in gives a table out, a text to translate its translation, a text with [MASK]
+    what may stand there."""
     with working():
         from nnzoo.zoo.verbs import predict as answer
 
         model = _load(run, device, own)
-        frame = answer(model, source, out=out, beam=beam)
+        frame = answer(model, source, out=out, beam=beam, top=top)
     if json:
         from json import loads
 

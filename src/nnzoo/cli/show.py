@@ -238,6 +238,16 @@ def made(values: Any, out: Path | None) -> None:
         raise ConfigError("pictures need a file; name one with --out FILE.png")
 
 
+def embedded(texts: Sequence[str], near: tuple[Any, Any] | None, width: int, most: int = 20) -> None:
+    """The nearest other text of each of the first texts."""
+    if near is not None:
+        table = _table("text", "nearest", "cosine", right=("cosine",))
+        for text, other, cosine in list(zip(texts, *near))[:most]:
+            table.add_row(Text(text[:80]), Text(texts[other][:80]), f"{cosine:.3f}")
+        console().print(table)
+    print(f"{len(texts)} vectors of {width} numbers; --out FILE.npz or FILE.csv writes them")
+
+
 def runs(found: Sequence[Mapping[str, Any]], folder: Path) -> None:
     """Saved runs, a line each."""
     if not found:

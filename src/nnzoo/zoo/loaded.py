@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from nnzoo.blocks.probe import Probe
-from nnzoo.core.abilities import Encodes, Samples, Steps, Surprise, Translates
+from nnzoo.core.abilities import Embeds, Encodes, Fills, Samples, Steps, Surprise, Translates
 from nnzoo.core.dataset import Batch, Dataset, move_batch
 from nnzoo.core.errors import ConfigError, DataError, RunError
 from nnzoo.core.events import Listener
@@ -36,6 +36,8 @@ from nnzoo.tasks._generation import draw
 from nnzoo.tasks._playing import play
 from nnzoo.training.durable import replacing, write_bytes, write_text
 from nnzoo.zoo.anomalies import Anomalies, Usual, forecasts, found_in, scores, usual_errors
+from nnzoo.zoo.embedding import of_length_one
+from nnzoo.zoo.filling import TOP, filled
 from nnzoo.zoo.runs import Kinds, Manifest, load_run
 from nnzoo.zoo.writing import write_texts
 
@@ -69,14 +71,18 @@ class Loaded:
         """The fields of its data."""
         return self.network.spec
 
-    def predict(self, source: Any, batch: int = 256, beam: int = 4) -> pd.DataFrame:
+    def predict(self, source: Any, batch: int = 256, beam: int = 4, top: int = TOP) -> pd.DataFrame:
         """Answers for every row.
 
         A table comes back as it was with `predicted_<target>` (and `predicted_probability`) beside its columns; pictures as file,
         label and probability; texts and nodes likewise; arrays as the answers alone. Of series the steps that come after their end,
         with dates that go on. Translations are found by a search that keeps `beam` answers side by side; of a bare text,
-        `attrs["answer"]` of the frame is the translation.
+        `attrs["answer"]` of the frame is the translation. Of texts with gaps, the `top` symbols for every [MASK].
         """
+        if Fills in self._can:
+            raw = self._open(source).raw
+            assert isinstance(raw, RawTexts) and isinstance(self.preprocessing, TextPreprocessing)
+            return filled(self.network, self.preprocessing, raw, top)
         if not self.spec.outputs:
             raise DataError(f"this {self.manifest.kind} was trained for {self.task.name} and answers no questions; use generate")
         opened = self._open(source, to_answer=True)
@@ -161,6 +167,13 @@ class Loaded:
         """Codes of the rows (N ...)."""
         self._need(Encodes, "has no codes for data")
         return self._each(source, lambda batch: self.network.encode(batch.inputs))  # type: ignore[operator]
+
+    def embed(self, source: Any, pooling: str = "mean", unit: bool = False) -> np.ndarray:
+        """A vector for each text (N D): the `mean` of its symbols' states in the last layer, or the state of the `first` (kinds that
+        read both ways) or `last` one (those that read from the left); with `unit`, of length 1. Raises ConfigError."""
+        self._need(Embeds, "has no vectors for texts")
+        vectors_ND = self._each(source, lambda batch: self.network.vectors(batch.inputs, pooling))  # type: ignore[operator]
+        return of_length_one(vectors_ND) if unit else vectors_ND
 
     def surprise(self, source: Any) -> np.ndarray:
         """How unusual each row is (N); higher is stranger."""

@@ -10,6 +10,7 @@ from nnzoo.training.durable import replacing
 from nnzoo.zoo.loaded import Loaded, load, save_generated
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 Run = Path | str | Loaded
@@ -20,14 +21,33 @@ def evaluate(run: Run, data: Any, *, seed: int = 0) -> dict[str, float]:
     return opened(run).evaluate(data, seed)
 
 
-def predict(run: Run, data: Any, *, out: Path | str | None = None, beam: int = 4) -> pd.DataFrame:
-    """A run's answers for every row, as `Loaded.predict` gives them; also written to `out`. Raises NnzooError."""
+def predict(run: Run, data: Any, *, out: Path | str | None = None, **wanted: Any) -> pd.DataFrame:
+    """A run's answers for every row; `wanted` (`beam`, `top`) and result are those of `Loaded.predict`; also written to `out`. Raises
+    NnzooError."""
     if out is not None:
         check_table(Path(out))  # before any work is done
-    frame = opened(run).predict(data, beam=beam)
+    frame = opened(run).predict(data, **wanted)
     if out is not None:
         save_predictions(frame, out)
     return frame
+
+
+def embed(run: Run, data: Any, *, out: Path | str | None = None, **wanted: Any) -> tuple[list[str], np.ndarray]:
+    """The texts of data and a vector for each (N D); `wanted` (`pooling`, `unit`) is that of `Loaded.embed`; also written to `out`.
+    Raises NnzooError."""
+    from nnzoo.data.prepare import open_like
+    from nnzoo.data.raw import RawTexts
+    from nnzoo.zoo.embedding import check_ending, save_vectors
+
+    if out is not None:
+        check_ending(Path(out))  # before any work is done
+    model = opened(run)
+    raw = open_like(model.preprocessing, data).raw
+    vectors_ND = model.embed(raw, **wanted)
+    assert isinstance(raw, RawTexts)  # what has vectors reads texts
+    if out is not None:
+        save_vectors(raw.texts, vectors_ND, Path(out))
+    return raw.texts, vectors_ND
 
 
 def generate(run: Run, *, out: Path | str | None = None, **wanted: Any) -> Any:

@@ -101,9 +101,7 @@ class Bert(Network):
             return No("bert reads one text, all of it at once; for a table use mlp, for pictures cnn, for numbers over time tcn")
         if not spec.outputs:
             if task.name != "fill-mask":
-                return No(
-                    "bert fills gaps in texts and cannot write them; leave --task out, give labels, or write with gpt or lstm"
-                )
+                return No("bert fills gaps in texts and cannot write; leave --task out, give labels, or write with gpt or lstm")
             return Can((Fills, Embeds))
         if not all(isinstance(field, (Classes, Values, Tags)) for field in spec.outputs.values()):
             return No("bert answers with classes, numbers or labels of each symbol; the target is none of these")
@@ -232,6 +230,6 @@ class Bert(Network):
         year=2019,
         learns="by finding hidden symbols, without labels; then supervised, from the state at a text's first symbol; by gradient",
         good_at="judging texts, tagging them and comparing them, the more so after much text without labels; all symbols at once",
-        weak_at="writing, which it cannot; small data without pre-training, where counting words does as well; texts beyond its context",
+        weak_at="writing, which it cannot; small data without pre-training, where counting words does as well; long texts",
         cost="(24 D^2 + 4 T D) multiplications and additions a symbol and layer; memory T^2 H without a fused kernel",
     )
