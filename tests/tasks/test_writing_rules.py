@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch.nn import functional as F
 
 from nnzoo.core.errors import ConfigError, RunError
 from nnzoo.core.fields import Spec, Tokens
+from nnzoo.tasks._beam import write_best
 from nnzoo.tasks._playing import play
 from nnzoo.tasks._writing import BELOW_ONE, _Choice, write
 
@@ -190,6 +192,37 @@ def test_a_spoiled_network_writes_nothing() -> None:
     network.out.weight.data[4, 2] = torch.nan
     with pytest.raises(RunError, match="nan"):
         write(network, [[3]], tokens=3)
+
+
+def scored(network: Cached, prompt: list[int], text: tuple[int, ...]) -> float:
+    """ln p(text | prompt), where 0 is never written."""
+    row, total = list(prompt), 0.0
+    for symbol in text:
+        logits = network.step((torch.full((1, len(row), 8), torch.nan), 0), torch.tensor([row]))[0][0, -1].detach().double()
+        total += float(logits.log_softmax(0)[symbol])
+        row.append(symbol)
+    return total
+
+
+def test_a_wide_beam_finds_the_likeliest_text_of_all_after_each_prompt() -> None:
+    network, prompts = Cached(), [[3], [4, 5, 6], [7, 8]]
+    found = write_best(network, prompts, beam=121, tokens=3)
+    texts = list(itertools.product(range(1, V), repeat=3))
+    for prompt, text in zip(prompts, found):
+        assert tuple(text) == max(texts, key=lambda one: scored(network, prompt, one))
+    assert write_best(network, prompts, beam=1, tokens=30) == write(network, prompts, tokens=30, temperature=0)
+
+
+def test_a_beam_ends_lines_and_stays_within_the_context() -> None:
+    network = Cached(8, lines=True)
+    network.out.bias.data[2] = 30.0
+    assert write_best(network, [[], [3, 4]], tokens=5) == [[], []]
+    assert len(write_best(Cached(8), [[3, 4]], tokens=7)[0]) == 7
+    assert write_best(Cached(8), [[3, 4]], tokens=0) == [[]]
+    with pytest.raises(ConfigError, match="context of 8"):
+        write_best(Cached(8), [[3, 4]], tokens=8)
+    with pytest.raises(ConfigError, match="beam=0"):
+        write_best(Cached(8), [[3, 4]], beam=0)
 
 
 class Notes(Cached):

@@ -1,17 +1,19 @@
-"""Beam search with any kind that translates: the best answers so far are kept side by side, and the likeliest that ends is taken.
+"""Beam search with any kind that translates or writes: the best answers so far are kept side by side, and the likeliest that ends
+is taken.
 
     score(Y) = log p(Y | X) / lp(Y),   lp(Y) = ((5 + |Y|) / 6)^alpha          (Wu et al. 2016, eq. 14, without coverage)
 
 |Y| counts the end. Without lp short answers win, since every symbol makes an answer less likely. Of all ways to go on with the K
 answers kept, the 2 K likeliest are looked at: those among the first K that end are finished, the likeliest K others go on. A
 source is done when K of its answers have ended, or at the greatest length, where answers are taken as they are. K = 1 takes the
-likeliest symbol at every step.
+likeliest symbol at every step. One long text has no end, so that its answers are all of the greatest length.
 
 Shapes: B sources at work, K beams, V vocabulary.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -19,6 +21,7 @@ from torch import Tensor
 
 from nnzoo.core.errors import ConfigError
 from nnzoo.core.fields import Tokens
+from nnzoo.tasks._writing import begun, read
 
 ALPHA = 0.6  # Wu et al. found .6 to .7 best
 Answers = list[tuple[float, list[int]]]
@@ -38,20 +41,69 @@ def search(
     was_training = network.training
     network.eval()
     state = network.read_source(inputs)
-    rows, device = len(state[0]), state[0].device
-    never = torch.tensor(field.unwritten, device=device)
+    first_R = torch.full((len(state[0]),), field.start, device=state[0].device)
+    answers = _search(network, state, first_R, field.end, field.unwritten, beam, most, alpha)
+    if was_training:
+        network.train()
+    return answers
+
+
+@torch.no_grad()
+def write_best(
+    network: Any,
+    prompts: Sequence[Sequence[int]],
+    *,
+    beam: int = 4,
+    tokens: int = 200,
+    opening: int | None = None,
+    never: Sequence[int] = (0,),
+    alpha: float = ALPHA,
+) -> list[list[int]]:
+    """The likeliest text found after each prompt, at most `tokens` symbols long, by the rules of `write` about prompts. Raises
+    ConfigError also where prompt and text together are longer than the context: a search cannot begin anew in the middle."""
+    if beam < 1 or tokens < 0:
+        raise ConfigError(f"beam={beam} must be 1 or more, and tokens={tokens} 0 or more")
+    (field,) = network.spec.inputs.values()
+    assert isinstance(field, Tokens)
+    rows = [list(begun(prompt, field, opening, None)) for prompt in prompts]
+    room, context = max(map(len, rows), default=0) + tokens - 1, network.context
+    if context is not None and room > context:
+        raise ConfigError(
+            f"a beam search needs prompt and text within the context of {context} symbols; ask for fewer, or leave it out"
+        )
+    forbidden = sorted({*never, *((field.start,) if field.lines else ())})
+    was_training = network.training
+    network.eval()
+    written: list[list[int]] = []
+    for row in rows if tokens else ():
+        state = network.start(1, room)
+        if len(row) > 1:
+            state, _ = read(network, state, torch.tensor([row[:-1]], device=network.device))
+        end = field.end if field.lines else None
+        written += _search(network, state, torch.tensor(row[-1:], device=network.device), end, forbidden, beam, tokens, alpha)
+    if was_training:
+        network.train()
+    return written or [[] for _ in rows]
+
+
+def _search(
+    network: Any, state: Any, first_R: Tensor, end: int | None, unwritten: Sequence[int], beam: int, most: int, alpha: float
+) -> list[list[int]]:
+    """The best answers that follow a symbol which the state has not read yet."""
+    rows, device = len(first_R), first_R.device
+    never = torch.tensor(unwritten, device=device)
     finished: list[Answers] = [[] for _ in range(rows)]
     working = list(range(rows))
     state = network.select(state, torch.arange(rows, device=device).repeat_interleave(beam))
     total_BK = torch.full((rows, beam), -torch.inf, dtype=torch.float64)
     total_BK[:, 0] = 0.0  # all beams begin alike
-    said_BKT = torch.full((rows, beam, 1), field.start)
+    said_BKT = first_R.cpu()[:, None, None].repeat(1, beam, 1)
     for length in range(1, most + 1):
         logits_RTV, state = network.step(state, said_BKT[:, :, -1:].flatten(0, 1).to(device))
         log_RV = logits_RTV[:, 0].double().log_softmax(1).index_fill(1, never, -torch.inf)
         log_BKV = log_RV.cpu().unflatten(0, (-1, beam))
         best_BC, from_BC, symbol_BC = _likeliest(total_BK[:, :, None] + log_BKV, 2 * beam)
-        ends_BC = symbol_BC == field.end
+        ends_BC = symbol_BC == (-1 if end is None else end)
         for place, row in enumerate(working):
             for rank in ends_BC[place, :beam].nonzero().flatten().tolist():
                 if best_BC[place, rank] > -torch.inf:
@@ -81,8 +133,6 @@ def search(
         state = network.select(state, from_rows.to(device))
         working = [working[place] for place in going]
         total_BK, said_BKT = total_BK[keep], said_BKT[keep]
-    if was_training:
-        network.train()
     return [max(answers, key=lambda answer: answer[0])[1] if answers else [] for answers in finished]
 
 

@@ -72,7 +72,7 @@ def write(
     choice = _Choice(temperature, top_k, top_p, min_p, repetition)
     choice.check(tokens, n)
     context = network.context
-    rows = [list(_begun(prompt, field, opening, context)) for prompt in prompts for _ in range(n)]
+    rows = [list(begun(prompt, field, opening, context)) for prompt in prompts for _ in range(n)]
     if not rows or tokens == 0:
         return [[] for _ in rows]
     was_training = network.training
@@ -88,7 +88,7 @@ def write(
     at = held = shortest  # symbols read of each row, and those of them that the state holds
     room = longest + tokens - 1  # the last symbol is not read
     start_RT = torch.tensor([row[:at] for row in rows], device=device)
-    state, logits_RV = _read(network, network.start(len(rows), room if context is None else min(room, context)), start_RT)
+    state, logits_RV = read(network, network.start(len(rows), room if context is None else min(room, context)), start_RT)
     _check_numbers(logits_RV)
     while True:
         chance_R = None
@@ -126,10 +126,10 @@ def write(
         if held == context:
             held = max(1, context // 2)
             state = network.start(len(working), min(context, held + room - at))
-            state, logits_RV = _read(network, state, torch.tensor([rows[row][-held:] for row in working], device=device))
+            state, logits_RV = read(network, state, torch.tensor([rows[row][-held:] for row in working], device=device))
         else:
             held += 1
-            state, logits_RV = _read(network, state, read_R[:, None])
+            state, logits_RV = read(network, state, read_R[:, None])
     if was_training:
         network.train()
     return [row[length:] for row, length in zip(rows, lengths)]
@@ -196,7 +196,7 @@ class _Choice:
         return (place_R1 if order_RV is None else order_RV.gather(1, place_R1))[:, 0]
 
 
-def _begun(prompt: Sequence[int], field: Tokens, opening: int | None, context: int | None) -> Sequence[int]:
+def begun(prompt: Sequence[int], field: Tokens, opening: int | None, context: int | None) -> Sequence[int]:
     """The prompt with what must stand before it, without what has no place."""
     for code in prompt:
         if not 0 <= code < field.vocabulary:
@@ -227,7 +227,7 @@ def _chances(lengths: Sequence[int], tokens: int, seed: int) -> Tensor:
     return chance_TR.clamp_(max=BELOW_ONE)
 
 
-def _read(network: Any, state: Any, symbols_RT: Tensor) -> tuple[Any, Tensor]:
+def read(network: Any, state: Any, symbols_RT: Tensor) -> tuple[Any, Tensor]:
     """The state after the symbols, and the logits (R V) of what comes next."""
     if symbols_RT.shape[1] == 1:
         logits_RTV, state = network.step(state, symbols_RT)
