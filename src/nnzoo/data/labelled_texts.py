@@ -48,7 +48,8 @@ def texts_of(raw: RawTable, column: str, label: str = "") -> RawTexts:
     texts = ["" if pd.isna(cell) else str(cell) for cell in cells]
     labels = None
     if label and label in raw.frame.columns:
-        labels = np.array([None if pd.isna(cell) else _label(cell) for cell in raw.frame[label]], dtype=object)
+        known = [not pd.isna(cell) and bool(str(cell).strip()) for cell in raw.frame[label]]
+        labels = np.array([_label(cell) if there else None for cell, there in zip(raw.frame[label], known)], dtype=object)
     made = RawTexts(raw.name, texts, lines=True, labels=labels, label_name=label or "label", column=column)
     made.part, made.notes = raw.part, list(raw.notes)
     return made

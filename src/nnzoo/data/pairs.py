@@ -119,7 +119,9 @@ def read_pair_table(path: Path) -> RawPairs:
     named = all(re.fullmatch(r"[A-Za-z]\w{0,19}", cell) for cell in head) and len(rows) > 1 and _looks_like_names(head, rows[1:])
     pairs = rows[1:] if named else rows
     languages = (head[0], head[1]) if named else ("source", "target")
-    return usable(RawPairs(str(path), [row[0] for row in pairs], [row[1] for row in pairs], languages))
+    more = next((number for number, row in enumerate(pairs, 1) if len(row) > 2), None)
+    notes = [] if more is None else [f"pair {more} has {len(pairs[more - 1])} columns; the first two are read, others are left out"]
+    return usable(RawPairs(str(path), [row[0] for row in pairs], [row[1] for row in pairs], languages, notes=notes))
 
 
 def _looks_like_names(head: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:

@@ -17,12 +17,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from nnzoo.core.errors import DataError
+from nnzoo.core.errors import DataError, about
 from nnzoo.data.columns import ISO, days_of, kind_of, numbers_of, texts_of, truths_of
 from nnzoo.data.raw import RawSeries, RawTable, SeriesFaults
 from nnzoo.data.tables import known_column
 
 MOST_PUT_IN = 0.05
+SLIPS = 0.1  # of a column's cells that may be none where all others are dates, for them to be told
 MONTH_FORMS = ("%Y-%m", "%Y/%m", "%m/%Y", "%Y-%m-%d %H", "%Y%m%d")  # of series; in other tables they are codes
 MONTHS = (1, 3, 6, 12)
 DAY = 86_400_000_000  # microseconds
@@ -48,7 +49,8 @@ def series_of(
     else:
         time, form = _find_dates(raw, [*columns, *targets])
     when = None if not time else raw.frame[time]
-    values, left_out = _numbers(raw, time, columns, targets)
+    with about(raw.name):
+        values, left_out = _numbers(raw, time, columns, targets)
     notes += left_out
     if when is None:
         notes.append("no column holds dates, so the rows are taken in the order they come; --split time:COLUMN names one")
@@ -131,7 +133,21 @@ def _find_dates(raw: RawTable, taken: Sequence[str]) -> tuple[str, str]:
     for name in raw.frame.columns:
         if name not in taken and (form := _form_of(raw.frame[name])):
             return str(name), form
+    for name in raw.frame.columns:
+        if name not in taken:
+            _no_slip(raw, name)
     return "", ""
+
+
+def _no_slip(raw: RawTable, name: str) -> None:
+    """Raise DataError for a column nearly all of whose cells are dates."""
+    cells = raw.frame[name]
+    if pd.api.types.is_numeric_dtype(cells.dtype):
+        return
+    wrong = np.flatnonzero(pd.to_datetime(cells, format=ISO, errors="coerce", utc=True).isna() & cells.notna())
+    if 0 < len(wrong) <= SLIPS * len(cells) and _form_of(cells.drop(cells.index[wrong])):
+        row, cell = wrong[0] + 1, str(cells.iloc[wrong[0]])[:40]
+        raise DataError(f"{raw.name}: column '{name}', row {row}: '{cell}' is no date; correct it, or remove the row")
 
 
 def _form_of(cells: pd.Series) -> str:

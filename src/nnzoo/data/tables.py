@@ -23,6 +23,7 @@ from nnzoo.core.errors import DataError
 from nnzoo.data.archives import need_file, read_plain
 from nnzoo.data.decimals import decimal_points
 from nnzoo.data.raw import RawSeries, RawTable
+from nnzoo.data.units import HALF
 
 SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".json")
 DELIMITERS = "\t;|,"  # in this order: a comma may also be a decimal mark or stand in text
@@ -273,7 +274,17 @@ def _json_records(data: bytes, path: Path) -> pd.DataFrame:
     for row, record in enumerate(records, 1):
         if not isinstance(record, dict):
             raise DataError(f'{path}: row {row} is not an object with named values; write one like {{"a": 1}} a line')
+        if (half := next((name for name, cell in record.items() if has_half(name) or has_half(cell)), None)) is not None:
+            name = half.encode("utf-8", "backslashreplace").decode()
+            raise DataError(
+                f"{path}: column '{name}', row {row} holds half of a character (a lone surrogate); decode it from UTF-8 anew"
+            )
     return pd.DataFrame(records)
+
+
+def has_half(cell: object) -> bool:
+    """Whether a cell is a text with half of a character, as JSON can write and UTF-8 cannot."""
+    return isinstance(cell, str) and not cell.isascii() and HALF.search(cell) is not None
 
 
 def _is_object(text: str) -> bool:

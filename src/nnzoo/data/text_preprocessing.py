@@ -30,7 +30,7 @@ from nnzoo.data.tables import SUFFIXES as TABLES
 from nnzoo.data.tables import read_table, suffix_of
 from nnzoo.data.texts import SUFFIXES, code_points, distinct, read_lines, read_texts, texts_from_list
 from nnzoo.data.tokenizer import NONE, Tokenizer
-from nnzoo.data.units import END, FIRST, UNKNOWN, Special, Units, known_units, learn, learn_from
+from nnzoo.data.units import END, FIRST, HALF, UNKNOWN, Special, Units, known_units, learn, learn_from
 
 WORDY = 5  # words on average, from which on labelled texts are read in words
 _UNKNOWN_CHARACTER = "\ufffd"
@@ -205,7 +205,9 @@ class TextPreprocessing(Preprocessing):
         return self._symbol_of[points if points.dtype == np.uint8 else np.minimum(points, len(self._symbol_of) - 1)]
 
     def symbols(self, text: str) -> Tensor:
-        """A text as symbols (T, long), without a frame; units that training did not have become 3."""
+        """A text as symbols (T, long), without a frame; units that training did not have become 3. Raises DataError."""
+        if HALF.search(text):
+            raise DataError("the text holds bytes that are no UTF-8, or halves of characters; write it anew")
         if self.units is not None:
             return torch.tensor(self.units.codes(text), dtype=torch.long)
         return torch.from_numpy(self._symbols(text).astype(np.int64))

@@ -25,8 +25,8 @@ RAREST = 2  # how often a word stands in the training part at least
 BPE_UNITS = 8000
 SHORT = 20  # characters of an answer on average, up to which texts are read by characters
 _WORD = re.compile(r" ?(?:\w+|[^\w\s])")
-_HALF = re.compile("[\ud800-\udfff]")
-_EXACT = r" ?\w+| ?[^\w\s]+|\s"
+HALF = re.compile("[\ud800-\udfff]")
+_EXACT = r" ?\w{1,100}| ?[^\w\s]{1,100}|\s"  # longer runs are no words, and pairs in them would be counted for hours
 _SPACE = "\u2581"  # how the library of byte-pair units writes the space before a word
 
 
@@ -114,7 +114,7 @@ def known_units(units: str) -> str:
 
 def learn(units: str, texts: Sequence[str], exact: bool = False) -> Units:
     """The units of that sort (see `chosen`) that these texts have."""
-    if any(_HALF.search(text) for text in texts):
+    if any(HALF.search(text) for text in texts):
         raise DataError("the texts hold halves of characters (lone surrogates); decode them from UTF-8 anew")
     return learn_from(units, texts, exact)
 

@@ -29,6 +29,7 @@ from nnzoo.core.task import Evaluation, Task
 
 AT_ONCE = 8192  # symbols of a long text read at once in blocks
 COUNTED = 1 << 22  # symbols of a long text that are counted at once
+NOTHING = "there is no symbol to predict in this part; give longer texts"
 STRETCH = 1000  # symbols of a long text read at once; state is carried from one stretch to the next
 
 
@@ -79,12 +80,15 @@ class TextGeneration(Task):
             if context is None
             else _blocks(network, dataset, context)
         )
-        nats_N, right, weight = (torch.cat(values).double().cpu().numpy() for values in zip(*read))
+        found = list(read)
+        if not found:
+            raise DataError(NOTHING)
+        nats_N, right, weight = (torch.cat(values).double().cpu().numpy() for values in zip(*found))
         if was_training:
             network.train()
         predicted = weight.sum()
         if predicted == 0:
-            raise DataError("there is no symbol to predict in this part; give longer texts")
+            raise DataError(NOTHING)
         nats = float(nats_N.sum() / predicted)
         scores = {
             "nats_per_token": nats,
