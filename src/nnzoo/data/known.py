@@ -98,6 +98,7 @@ _SETS: dict[str, tuple[str, Callable[[], Raw]]] = {
         known_files.tinyshakespeare,
     ),
     "sst2": ("9,613 sentences of film reviews, negative or positive, official parts", lambda: known_files.sst("sst2")),
+    "sst2-phrases": ("sst2 with the 77,616 judged phrases of its training sentences, official parts", known_files.sst_phrases),
     "sst5": ("11,855 sentences of film reviews, five degrees, official parts", lambda: known_files.sst("sst5")),
     "trec": ("5,952 questions, by what they ask for in 6 classes, official test part", known_files.trec),
     "adult": ("48,842 people of the US census 1994, income above 50K, official test part", known_files.adult),
