@@ -17,7 +17,7 @@ from torch import Tensor
 from nnzoo.blocks.probe import Probe
 from nnzoo.core.abilities import Embeds, Encodes, Fills, Samples, Steps, Surprise, Translates
 from nnzoo.core.dataset import Batch, Dataset, move_batch
-from nnzoo.core.errors import ConfigError, DataError, RunError
+from nnzoo.core.errors import ConfigError, DataError, RunError, about
 from nnzoo.core.events import Listener
 from nnzoo.core.fields import Classes, Spec
 from nnzoo.core.network import Can, Network
@@ -107,7 +107,8 @@ class Loaded:
         unknown = [name for name in self.spec.outputs if not _some_known(dataset, name)]
         if unknown:
             raise DataError(f"{called}: '{unknown[0]}' is missing in every row that counts; give answers, or use predict")
-        return self.task.evaluate(self.network, dataset, seed).scores
+        with about(called):
+            return self.task.evaluate(self.network, dataset, seed).scores
 
     def generate(
         self,
@@ -119,6 +120,7 @@ class Loaded:
         temperature: float = 1.0,
         *,
         stop: str | Sequence[str] = (),
+        beam: int | None = None,
         listen: Sequence[Listener] = (),
         **choice: float | None,
     ) -> Any:
@@ -129,10 +131,11 @@ class Loaded:
         labels. A character that training did not have is read as unknown; it is never written. An empty prompt begins a line; a
         model of one long text then begins as after a new line (where its text has none, after a space, else after the first
         character of its vocabulary). `choice` are `top_k`, `top_p`, `min_p` and `repetition` of `tasks/_writing.py`, which has all
-        rules. A text ends before a `stop` word; listeners get it as it comes (`Wrote`). Raises ConfigError.
+        rules. A text ends before a `stop` word; listeners get it as it comes (`Wrote`).
+        `beam` finds the likeliest text, so many side by side, in place of drawing one. Raises ConfigError.
         """
         one_each = isinstance(self.preprocessing, TextPreprocessing) and not self.preprocessing.lines
-        one_each = one_each or not (prompt is None or isinstance(prompt, str))
+        one_each = one_each or beam is not None or not (prompt is None or isinstance(prompt, str))
         n = (1 if one_each else 10) if n is None else n
         if n < 1:
             raise ConfigError(f"n={n} must be 1 or more")
@@ -140,26 +143,28 @@ class Loaded:
         if unknown:
             raise ConfigError(f"generate has no setting {min(unknown)}; it has top_k, top_p, min_p and repetition")
         choice = {name: value for name, value in choice.items() if value is not None}
+        if beam is not None and (choice or n > 1):
+            what = min(choice, default="n")
+            raise ConfigError(f"a beam search finds the one likeliest text for each prompt; leave {what} out, or leave beam out")
+        of_texts = min([*choice, *(["stop"] if stop else []), *(["beam"] if beam is not None else [])], default="")
         if Steps in self._can:
             if label is not None:
                 raise ConfigError("this model writes without labels; leave the label out")
             if isinstance(self.preprocessing, SequencePreprocessing):
-                if choice or stop or not (prompt is None or isinstance(prompt, str)):
-                    what = min([*choice, *(["stop"] if stop else [])], default="")
-                    raise ConfigError(
-                        "notes are drawn one by one; " + (f"leave {what} out" if what else "give one file as the prompt")
-                    )
+                if of_texts or not (prompt is None or isinstance(prompt, str)):
+                    wrong = f"leave {of_texts} out" if of_texts else "give one file as the prompt"
+                    raise ConfigError(f"notes are drawn one by one; {wrong}")
                 return self._play(prompt, n=n, seed=seed, steps=tokens, temperature=temperature)
             assert isinstance(self.preprocessing, TextPreprocessing)
             prompts = [prompt or ""] if prompt is None or isinstance(prompt, str) else list(prompt)
             words = [stop] if isinstance(stop, str) else stop
             settings: dict[str, Any] = {"n": n, "seed": seed, "tokens": tokens, "temperature": temperature, **choice}
-            return write_texts(self.network, self.preprocessing, prompts, stop=words, listen=listen, **settings)
+            return write_texts(self.network, self.preprocessing, prompts, stop=words, listen=listen, beam=beam, **settings)
         self._need(Samples, "makes no data")
         if prompt is not None:
             raise ConfigError(f"this {self.manifest.kind} reads no prompt; leave the prompt out")
-        if choice or stop:
-            raise ConfigError(f"this {self.manifest.kind} writes no text; leave {min([*choice, *(['stop'] if stop else [])])} out")
+        if of_texts:
+            raise ConfigError(f"this {self.manifest.kind} writes no text; leave {of_texts} out")
         (name,) = self.spec.inputs
         return self.preprocessing.restore(name, draw(self.network, n, seed, self._condition(label, n)))
 
@@ -169,8 +174,8 @@ class Loaded:
         return self._each(source, lambda batch: self.network.encode(batch.inputs))  # type: ignore[operator]
 
     def embed(self, source: Any, pooling: str = "mean", unit: bool = False) -> np.ndarray:
-        """A vector for each text (N D): the `mean` of its symbols' states in the last layer, or the state of the `first` (kinds that
-        read both ways) or `last` one (those that read from the left); with `unit`, of length 1. Raises ConfigError."""
+        """A vector for each text (N D): the `mean` of its symbols' states in the last layer, or the state of the `first` one (kinds
+        that read both ways) or the `last` (those that read from the left); with `unit`, of length 1. Raises ConfigError."""
         self._need(Embeds, "has no vectors for texts")
         vectors_ND = self._each(source, lambda batch: self.network.vectors(batch.inputs, pooling))  # type: ignore[operator]
         return of_length_one(vectors_ND) if unit else vectors_ND

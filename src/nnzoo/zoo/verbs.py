@@ -22,8 +22,8 @@ def evaluate(run: Run, data: Any, *, seed: int = 0) -> dict[str, float]:
 
 
 def predict(run: Run, data: Any, *, out: Path | str | None = None, **wanted: Any) -> pd.DataFrame:
-    """A run's answers for every row; `wanted` (`beam`, `top`) and result are those of `Loaded.predict`; also written to `out`. Raises
-    NnzooError."""
+    """A run's answers for every row; `wanted` (`beam`, `top`) and result are those of `Loaded.predict`; also written to `out`.
+    Raises NnzooError."""
     if out is not None:
         check_table(Path(out))  # before any work is done
     frame = opened(run).predict(data, **wanted)

@@ -214,13 +214,15 @@ class Bert(Network):
             return (Stage((mask,), feed=feed, epochs=c.epochs, validate=self.mask_loss),)
         body = ("embed", "place", "segment", "norm", "layers")
         judge = Descend("task", self.task_loss, optimizer=descent, clip=c.clip)
-        both = {"feed": shuffled(c.batch)}
-        judged = Stage((judge,), (*body, "pool", "heads"), share=1 - c.pretrain, epochs=c.epochs, validate=self.task_loss, **both)
+        rows = shuffled(c.batch)
+        judged = Stage(
+            (judge,), (*body, "pool", "heads"), rows, share=1 - c.pretrain, epochs=c.epochs, validate=self.task_loss
+        )  # fmt: skip
         if not c.pretrain:
             return (judged,)
         epochs = max(1, round(c.epochs * c.pretrain / (1 - c.pretrain)))
         guessing = (*body, "guess", "guess_norm", "bias")
-        first = Stage((mask,), guessing, share=c.pretrain, epochs=epochs, validate=self.mask_loss, name="pre-train", **both)
+        first = Stage((mask,), guessing, rows, c.pretrain, name="pre-train", epochs=epochs, validate=self.mask_loss)
         return first, judged
 
     card = Card(
