@@ -62,6 +62,19 @@ def test_choices_reach_the_generator(trained: Path) -> None:
     assert "t" in likeliest[4:] and stopped["written"] == [likeliest[4:].split("t")[0]]
 
 
+def test_a_beam_finds_the_likeliest_text(trained: Path) -> None:
+    greedy = run("generate", trained, "--prompt", "the ", "--tokens", "20", "--temperature", "0")
+    assert run("generate", trained, "--prompt", "the ", "--tokens", "20", "--beam", "1") == greedy
+    found = json.loads(run("generate", trained, "--prompt", "the ", "--prompt", "a", "--tokens", "9", "--beam", "3", "--json"))
+    assert found["n"] == 2 and found["tokens"] == [9, 9]
+    (text, _), last = found["written"], found["written"][0][-1]
+    stopped = json.loads(run("generate", trained, "--prompt", "the ", "--tokens", "9", "--beam", "3", "--stop", last, "--json"))
+    assert stopped["written"] == [text.split(last)[0]]
+    assert "leave top_k out" in refused("generate", trained, "--beam", "3", "--top-k", "2")
+    assert "leave n out" in refused("generate", trained, "--beam", "3", "--n", "2")
+    assert "beam=0" in refused("generate", trained, "--beam", "0")
+
+
 class Terminal(io.StringIO):
     """Keeps what was written piece by piece."""
 

@@ -17,6 +17,7 @@ from nnzoo.cli.compare import compare
 from nnzoo.cli.embed import embed
 from nnzoo.cli.output import OneLine, print_json, told, working
 from nnzoo.cli.train import train
+from nnzoo.cli.weights import export, import_
 
 app = typer.Typer(
     cls=OneLine,
@@ -97,6 +98,8 @@ def data(
 
 app.command()(train)
 app.command()(compare)
+app.command("import")(import_)
+app.command()(export)
 app.command()(embed)
 
 
@@ -221,6 +224,9 @@ def generate(
         float | None, typer.Option("--repetition", metavar="X", help="Above 1: shun symbols that stand there already.")
     ] = None,
     stop: Annotated[list[str], typer.Option("--stop", metavar="TEXT", help="End before this; several times for several.")] = [],
+    beam: Annotated[
+        int | None, typer.Option("--beam", metavar="N", help="Draw nothing: search for the likeliest text, N side by side.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Points: .csv; texts: .txt; pictures: .png .npz; music: .mid .json")
     ] = None,
@@ -237,7 +243,7 @@ def generate(
 
         begun = beginnings(prompt, prompts)
         model = _load(run, device, own)
-        choice = {"top_k": top_k, "top_p": top_p, "min_p": min_p, "repetition": repetition, "stop": stop}
+        choice = {"top_k": top_k, "top_p": top_p, "min_p": min_p, "repetition": repetition, "stop": stop, "beam": beam}
         with WritingWatch(terminal, begun) as watch:
             wanted = {"n": n, "prompt": begun, "label": label, "seed": seed, "tokens": tokens, "temperature": temperature}
             made = make(model, out=out, listen=(watch,), **wanted, **choice)

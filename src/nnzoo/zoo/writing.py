@@ -14,6 +14,7 @@ from nnzoo.core.events import Listener, Warned, Wrote
 from nnzoo.core.fields import UNKNOWN_SYMBOL
 from nnzoo.data.text_preprocessing import TextPreprocessing
 from nnzoo.data.tokenizer import Tokenizer
+from nnzoo.tasks._beam import write_best
 from nnzoo.tasks._writing import Heard, write
 
 EVERY = 0.03  # seconds between two pieces of text that are told
@@ -38,13 +39,15 @@ def write_texts(
     tokens: int,
     stop: Sequence[str] = (),
     listen: Sequence[Listener] = (),
+    beam: int | None = None,
     **settings: Any,
 ) -> Texts:
     """Each prompt `n` times with what the network writes after it; further `settings` are those of `write`.
 
     A text ends before the first of the `stop` words that is complete in what was written. Listeners get `Wrote` with every piece of
     text, at most every 0.03 s and without what may be the beginning of a stop word, and `Warned` for a prompt that training had no
-    symbols for, or that is too long. Raises ConfigError.
+    symbols for, or that is too long. With `beam` nothing is drawn: the likeliest text that a search with so many texts side by side
+    finds is told when it is found, and of the settings none counts. Raises ConfigError.
     """
     if any(not word for word in stop):
         raise ConfigError("an empty stop word would end every text at once; give one character or more")
@@ -61,9 +64,11 @@ def write_texts(
     heard: Heard | None = None if teller is None else teller.hear
     if teller is None and ends:
         heard = lambda row, code: code in ends  # noqa: E731
-    rows = write(
-        network, codes, n=n, tokens=tokens, never=never, opening=preprocessing.opening, heard=heard, **settings
-    )  # fmt: skip
+    alike: dict[str, Any] = {"tokens": tokens, "never": never, "opening": preprocessing.opening}
+    if beam is None:
+        rows = write(network, codes, n=n, heard=heard, **alike, **settings)
+    else:
+        rows = [_heard(heard, row, found) for row, found in enumerate(write_best(network, codes, beam=beam, **alike))]
     seconds = time.perf_counter() - began
     if teller is None:
         written = [_text(preprocessing, [*first, *row])[len(_text(preprocessing, first)) :] for first, row in zip(begun, rows)]
@@ -146,6 +151,12 @@ class _Teller:
         """How many characters at the end may be the beginning of a stop word."""
         begun = (length for word in self.stop for length in range(1, len(word)) if text.endswith(word[:length]))
         return max(begun, default=0)
+
+
+def _heard(heard: Heard | None, row: int, codes: list[int]) -> list[int]:
+    """The symbols of a row up to the one at which whoever hears them ends it."""
+    ending = None if heard is None else next((place for place, code in enumerate(codes) if heard(row, code)), None)
+    return codes if ending is None else codes[: ending + 1]
 
 
 def _text(preprocessing: TextPreprocessing, codes: list[int]) -> str:
