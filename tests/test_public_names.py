@@ -9,7 +9,11 @@ import pytest
 import nnzoo
 from nnzoo.cli.app import app
 
-IN_PYTHON = {"data": "understand"}  # `nnzoo.data` is the room
+IN_PYTHON = {
+    "data": "understand",
+    "import_": "import_model",
+    "export": "export_model",
+}  # `nnzoo.data` is a room, import a word of Python
 
 
 @pytest.mark.parametrize("command", [command.callback.__name__ for command in app.registered_commands if command.callback])

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from nnzoo.reproductions import reproduce as reproduce
     from nnzoo.zoo.catalogue import kinds as kinds
     from nnzoo.zoo.fitting import train as train
+    from nnzoo.zoo.huggingface.exporting import export_model as export_model
+    from nnzoo.zoo.huggingface.importing import import_model as import_model
     from nnzoo.zoo.listing import runs as runs
     from nnzoo.zoo.loaded import load as load
     from nnzoo.zoo.verbs import embed as embed
@@ -39,8 +41,10 @@ _WHERE = {
     "compare": "nnzoo.comparing.race",
     "embed": "nnzoo.zoo.verbs",
     "evaluate": "nnzoo.zoo.verbs",
+    "export_model": "nnzoo.zoo.huggingface.exporting",
     "fetch": "nnzoo.data.fetch",
     "generate": "nnzoo.zoo.verbs",
+    "import_model": "nnzoo.zoo.huggingface.importing",
     "kinds": "nnzoo.zoo.catalogue",
     "load": "nnzoo.zoo.loaded",
     "predict": "nnzoo.zoo.verbs",

@@ -1,0 +1,74 @@
+"""A run of ours as a folder that `transformers` loads."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nnzoo.core.errors import ConfigError, RunError
+from nnzoo.zoo.huggingface.folder import CONFIG, WEIGHTS
+from nnzoo.zoo.huggingface.importing import FAMILIES
+from nnzoo.zoo.huggingface.table import to_theirs
+from nnzoo.zoo.huggingface.vocabulary import files_of, ids_of
+
+TASKS = {"gpt": ("text-generation",), "llama": ("text-generation",), "bert": ("fill-mask", "text-classification")}
+
+
+@dataclass
+class Exported:
+    """What `export_model` gives back: the folder, what is in it, and notes for the person."""
+
+    folder: str
+    run: str
+    architecture: str
+    files: list[str]
+    notes: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """As the command line's `--json` prints it."""
+        return asdict(self)
+
+
+def export_model(run: Path | str, *, to: str = "huggingface", out: Path | str | None = None) -> Exported:
+    """Write a run's network and tokenizer as a folder in Hugging Face's layout (`out`, else RUN-huggingface).
+
+    Raises ConfigError for a kind or task that has no layout there, RunError for a folder that is not free.
+    """
+    from safetensors.torch import save
+
+    from nnzoo.training import durable
+    from nnzoo.zoo.runs import load_run
+
+    if to != "huggingface":
+        raise ConfigError(f"--to {to} is not known; write huggingface")
+    run = Path(run)
+    network, preprocessing, manifest = load_run(run)
+    family = next((family for family in FAMILIES if family.kind == manifest.kind), None)
+    if family is None:
+        raise ConfigError(f"{manifest.kind} has no layout of Hugging Face's; those that have: {', '.join(TASKS)}")
+    if manifest.task not in TASKS[manifest.kind]:
+        able = " or ".join(TASKS[manifest.kind])
+        raise ConfigError(f"a {manifest.kind} for {manifest.task} has no counterpart in transformers; export one for {able}")
+    folder = run.with_name(f"{run.name}-huggingface") if out is None else Path(out)
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise RunError(f"{folder} is not empty; choose another --out")
+    config: Any = network.config
+    tensors = to_theirs(family.rows(config, network.spec.outputs), network.state_dict())
+    pre: Any = preprocessing
+    files, notes = files_of(pre.units, pre.characters, pre.lines, config.context), []
+    vocabulary = len(network.embed.weight)  # type: ignore[arg-type, union-attr]
+    if vocabulary > pre.vocabulary and "cls.predictions.bias" in tensors:
+        import torch
+
+        tensors["cls.predictions.bias"] = torch.cat([tensors["cls.predictions.bias"], torch.tensor([-1e4])])
+    if files is None:
+        notes.append("its units are no tokenizer of the package tokenizers, so that none was written")
+    facts = {**family.facts(network), "vocab_size": vocabulary, "dtype": "float32", "torch_dtype": "float32", **ids_of(pre.special)}
+    durable.make_folder(folder)
+    for name, content in {CONFIG: facts, **(files or {})}.items():
+        durable.write_text(folder / name, json.dumps(content, indent=2, ensure_ascii=False))
+    durable.write_bytes(folder / WEIGHTS, save(tensors, metadata={"format": "pt"}))
+    written = sorted(path.name for path in folder.iterdir())
+    return Exported(str(folder), str(run), facts["architectures"][0], written, notes)
