@@ -154,6 +154,7 @@ def main() -> None:
     words.add_argument("--out", default="benchmarks/results/anomalies.json")
     asked = words.parse_args()
     torch.set_num_threads(1)
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     began, kinds = time.perf_counter(), asked.kinds.split(",")
     rows: list[dict[str, Any]] = []
     refused: dict[str, str] = {}
@@ -175,7 +176,6 @@ def main() -> None:
                 rows.append({"file": name, "by": kind, "seed": seed, **row, "seconds": round(time.perf_counter() - begun, 1)})
         print(name, *(f"{row['by']} {row['auroc']}" for row in rows if row["file"] == name and row["seed"] == 0), flush=True)
     methods = [*kinds, "last_difference", "moving_deviation"]
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     result = {
         "what": "anomaly scores on 16 series of the Numenta Anomaly Benchmark; 15 % of each to learn from, nothing tuned",
         "commit": commit,
