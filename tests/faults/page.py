@@ -9,6 +9,7 @@ import option_faults
 import picture_faults
 import record_faults
 import run_faults
+import sequence_faults
 import table_faults
 import text_faults
 
@@ -17,6 +18,7 @@ CHAPTERS = {
     "Tables": table_faults.FAULTS + record_faults.FAULTS,
     "Pictures, arrays and archives": picture_faults.FAULTS + archive_faults.FAULTS,
     "Texts and graphs": text_faults.FAULTS,
+    "Sequences: texts, pairs, series, music and prompts": sequence_faults.FAULTS,
     "Runs, predictions and full disks": run_faults.FAULTS,
     "Names, numbers and options": option_faults.FAULTS,
 }
