@@ -38,7 +38,7 @@ class TextToText(Task):
 
     @abstractmethod
     def compare(self, said: Sequence[str], right: Sequence[str]) -> Compared:
-        """Scores of the task's own; each row's share of those that are means of such (N); what else came of it. Where data do not say
+        """Scores of the task's own; each row's share of those that are means (N); what else came of it. Where data do not say
         what symbols stand for, their codes stand there as words."""
 
     def judged_by(self, metric: str) -> Task:
