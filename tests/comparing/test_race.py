@@ -12,12 +12,17 @@ sys.path.insert(0, str(Path(__file__).parent))
 from entrants import Exploder, Guesser, Linear, Refuser, flowers
 
 from nnzoo.comparing.race import compare
+from nnzoo.comparing.report import render
 from nnzoo.comparing.running import Finished, Racing
+from nnzoo.comparing.words import shown
 from nnzoo.core.errors import ConfigError, DataError, Interrupted, Unsuitable
 from nnzoo.core.events import StageEnded, Validated
 from nnzoo.tasks.tabular_classification import TabularClassification
 
 ENTRY = {"kind", "role", "mean", "low", "high", "scores", "train_seconds", "latency_ms_1", "latency_ms_256", "parameters", "bytes"}
+
+
+PROSE = "".join(f"{i} and {i * 7 % 13} of the foxes said {i % 7}.\n\n" for i in range(60))
 
 
 def race(**options):
@@ -35,6 +40,25 @@ def test_the_document_has_every_field_and_is_json(result):
     assert (document["task"], document["metric"], document["higher_is_better"]) == ("tabular-classification", "accuracy", True)
     assert all(set(entry) >= ENTRY for entry in document["entries"])
     assert {"text", "winner", "tied"} <= set(document["verdict"]) and document["report"] is None
+
+
+def test_the_other_scores_are_means_over_seeds_and_stand_in_the_report(result):
+    entry = next(e for e in result.entries if e.kind == "linear")
+    each = [evaluation.scores["macro_f1"] for evaluation in entry.evaluations]
+    assert len(each) == 2 and entry.other_scores["macro_f1"] == sum(each) / 2 and "accuracy" not in entry.other_scores
+    assert entry.to_json()["other_scores"] == entry.other_scores
+    assert f"<td class=n>{shown(entry.other_scores['macro_f1'], 'macro_f1')}" in render(result)
+    assert next(e for e in result.entries if e.kind == "exploder").other_scores == {}
+
+
+@pytest.mark.parametrize("words", [False, True])
+def test_texts_are_scored_in_every_customary_unit(words, tmp_path):
+    path = tmp_path / ("a.csv" if words else "a.txt")
+    path.write_text("\n".join(["text,mood", *(f"this was film number {i},{'ab'[i % 2]}" for i in range(60))]) if words else PROSE)
+    raced = compare(str(path), task="text-classification" if words else None, kinds=["lstm"], budget="4steps", seeds=1)
+    wanted = {"macro_f1", "balanced_accuracy"} if words else {"bits_per_token", "perplexity", "accuracy"}
+    assert raced.metric == ("accuracy" if words else "nats_per_token")
+    assert all(wanted <= set(entry.other_scores) for entry in raced.entries)
 
 
 def test_networks_and_baselines_race_together_best_first(result):

@@ -199,6 +199,9 @@ def comparison(result: Comparison) -> None:
     out.print(table)
     out.print()
     for entry in result.entries:
+        if others := entry.other_scores:
+            told = ", ".join(f"{name_of(name)} {shown(score, name)}" for name, score in others.items())
+            out.print(f"{entry.kind}: {told}", style="dim")
         if entry.error:
             out.print(f"{entry.kind} failed: {entry.error}")
     for refused in result.refused:

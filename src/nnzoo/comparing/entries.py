@@ -63,6 +63,13 @@ class Entry:
     evaluations: list[Evaluation] = field(default_factory=list, repr=False)
     trained: Any = field(default=None, repr=False)  # the network or baseline of the first seed
 
+    @property
+    def other_scores(self) -> dict[str, float]:
+        """The scores on the test part that nothing is decided by, by name: means over seeds."""
+        each = [evaluation.scores for evaluation in self.evaluations]
+        names = [name for name in (each[0] if each else {}) if name != self.evaluations[0].metric]
+        return {name: sum(scores[name] for scores in each) / len(each) for name in names}
+
     def to_json(self) -> dict[str, Any]:
         """As JSON; numbers that are not finite become null."""
         names = (
@@ -80,6 +87,8 @@ class Entry:
             "bytes",
         )
         facts: dict[str, Any] = {name: _plain(getattr(self, name)) for name in names}
+        if others := self.other_scores:
+            facts["other_scores"] = {name: _plain(score) for name, score in others.items()}
         if self.calibration_error is not None:
             facts["calibration_error"] = self.calibration_error
         if self.trials:

@@ -47,6 +47,7 @@ def render(comparison: Comparison) -> str:
     best = comparison.best_network
     found = [
         ("Scores, time and size", _race(comparison, tints)),
+        ("Other scores", _other_scores(comparison)),
         ("Score against time and size", tradeoffs.section(comparison, tints, _scale(comparison))),
         ("Learning curves", _learning(comparison, tints)),
         ("Scores by group", groups.section(comparison, tints)),
@@ -178,6 +179,23 @@ def _race_row(entry: Entry, comparison: Comparison, scale: Scale, tint: str, lea
     figures = "".join(f'<td class=n data-name="{name}">{cell}' for name, cell in zip(FIGURES, cells))
     lead = ' class="lead"' if leads else ""
     return f"<tr{lead}>{name}<td>{mark}<b>{score}</b><span class=range>{between}</span>{figures}</tr>"
+
+
+def _other_scores(comparison: Comparison) -> str:
+    """What else the task scores: a column a score. Empty where there is nothing else."""
+    there = [entry for entry in comparison.entries if entry.other_scores]
+    names = list(dict.fromkeys(name for entry in there for name in entry.other_scores))
+    if not names:
+        return ""
+    head = "".join(f"<th scope=col class=n>{escape(name_of(name))}" for name in names)
+    body = "".join(
+        f"<tr><th scope=row>{escape(entry.kind)}"
+        + "".join(f"<td class=n>{shown(entry.other_scores.get(name), name)}" for name in names)
+        + "</tr>"
+        for entry in there
+    )
+    words = '<p class="note">On the test part, means over seeds. Nothing is decided by them.</p>'
+    return f'{words}<div class="wide"><table><thead><tr><th scope=col>entrant{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _seconds(value: float | None) -> str:
