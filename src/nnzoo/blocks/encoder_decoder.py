@@ -137,7 +137,7 @@ class EncoderDecoder(Network):
         state, field = self.read_source(inputs), self.field
         last_B = torch.full((len(state.inside_B11S),), field.start, device=self.device)
         ended_B = torch.zeros_like(last_B, dtype=torch.bool)
-        never = torch.tensor(field.unwritten, device=self.device)
+        never = torch.tensor(field.unwritten, dtype=torch.long, device=self.device)
         written: list[Tensor] = []
         for _ in range(field.longest - 1):
             if not torch.compiler.is_exporting() and bool(ended_B.all()):

@@ -16,8 +16,8 @@ def embed(
     run: o.Run,
     source: Annotated[str, typer.Argument(metavar="DATA", help="Texts: a file, a folder, a table, or the name of a known set.")],
     pooling: Annotated[
-        str, typer.Option("--pooling", metavar="P", help="mean of all symbols, the first's state, or the last's.")
-    ] = "mean",
+        str | None, typer.Option("--pooling", metavar="P", help="mean of all symbols (usual), the first's state, or the last's.")
+    ] = None,
     unit: Annotated[bool, typer.Option("--unit", help="Give every vector length 1.")] = False,
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Where to write: .npz or .csv")] = None,
     device: o.Device = "auto",
@@ -31,7 +31,7 @@ def embed(
         from nnzoo.zoo.verbs import embed as turn
 
         model = load(run, {} if own is None else {own.stem: str(own)}, device)
-        texts, vectors_ND = turn(model, source, pooling=pooling, unit=unit, out=out)
+        texts, vectors_ND = turn(model, source, pooling=pooling, unit=unit or None, out=out)
         near = nearest(vectors_ND) if 1 < len(texts) <= MOST_COMPARED else None
     if json:
         about: dict[str, Any] = {"run": str(run), "kind": model.manifest.kind, "pooling": pooling, "unit": unit}

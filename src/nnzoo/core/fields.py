@@ -134,7 +134,8 @@ class Tokens(Field):
     `lines`: each row is a whole of its own (a name, a review) and is framed by `start` and `end`; otherwise the rows are
     parts of long texts that are read through windows with carried state. `symbols` are the pieces of text that the codes stand for
     ("" for padding, start and end), where whoever scores or answers needs text: pieces in a row, put together, are the text.
-    `start` and `end` are -1 where a vocabulary from elsewhere has none.
+    `start` and `end` are -1 where a vocabulary from elsewhere has none; a model that came with such a one may write all codes
+    (`all_written`).
     """
 
     type: Literal["tokens"] = "tokens"
@@ -144,6 +145,7 @@ class Tokens(Field):
     start: int = 1
     end: int = 2
     padding: int = 0
+    all_written: bool = False
     symbols: tuple[str, ...] = ()
     key: ClassVar[str] = "offsets"
     ragged: ClassVar[bool] = True
@@ -154,6 +156,8 @@ class Tokens(Field):
     @property
     def unwritten(self) -> list[int]:
         """Codes that are read and never written in an answer: padding, start, and what stands for anything unknown."""
+        if self.all_written:
+            return []
         return sorted(
             {self.padding, self.start, *(code for code, symbol in enumerate(self.symbols) if symbol.strip() == UNKNOWN_SYMBOL)}
         )

@@ -29,7 +29,7 @@ from nnzoo.data.raw import Raw, RawCorpus, RawTexts
 from nnzoo.data.tables import SUFFIXES as TABLES
 from nnzoo.data.tables import read_table, suffix_of
 from nnzoo.data.texts import SUFFIXES, code_points, distinct, read_lines, read_texts, texts_from_list
-from nnzoo.data.tokenizer import NONE, Tokenizer
+from nnzoo.data.tokenizer import NONE, Tokenizer, units_of
 from nnzoo.data.units import END, FIRST, HALF, UNKNOWN, Special, Units, known_units, learn, learn_from
 
 WORDY = 5  # words on average, from which on labelled texts are read in words
@@ -270,11 +270,6 @@ class TextPreprocessing(Preprocessing):
         pieces = self.pieces
         text = "".join(pieces[s - FIRST] if s >= FIRST else _UNKNOWN_CHARACTER for s in symbols if s >= UNKNOWN)
         return text if self.units is None or self.units.exact else text.strip()
-
-
-def units_of(facts: dict[str, Any]) -> Units | Tokenizer:
-    """Units from their facts, nnzoo's own or a tokenizer's."""
-    return Tokenizer.from_facts(facts) if facts["sort"] == Tokenizer.sort else Units.from_facts(facts)
 
 
 def _wordy(texts: Sequence[str]) -> bool:

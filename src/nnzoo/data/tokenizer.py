@@ -14,7 +14,7 @@ from typing import Any
 
 from nnzoo.core.errors import DataError
 from nnzoo.core.fields import UNKNOWN_SYMBOL
-from nnzoo.data.units import Special, library
+from nnzoo.data.units import Special, Units, library
 
 NONE = -1  # the code of what a tokenizer does not have
 _CLEAN: tuple[tuple[str, str], ...] = ((" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"))
@@ -98,9 +98,10 @@ class Tokenizer:
             text = text.replace(spaced, plain)
         return text
 
-    def limited(self, longest: int | None) -> Tokenizer:
-        """The same, cutting texts at another length."""
-        return Tokenizer(self.content, self.vocabulary, self.special, self.mask, self.ends, longest, self.about)
+    def beginning(self, start: int) -> Tokenizer:
+        """The same, with another code before what is written."""
+        special = self.special._replace(start=start)
+        return Tokenizer(self.content, self.vocabulary, special, self.mask, self.ends, self.longest, self.about)
 
     def facts(self) -> dict[str, Any]:
         """As JSON."""
@@ -124,3 +125,8 @@ class _Said:
         if kind is Exception:
             said = str(error).splitlines()[0]
             raise DataError(f"its tokenizer.json is none that the package tokenizers reads ({said}); copy it again") from None
+
+
+def units_of(facts: Mapping[str, Any]) -> Units | Tokenizer:
+    """Units from their facts, nnzoo's own or a tokenizer's."""
+    return Tokenizer.from_facts(facts) if facts["sort"] == Tokenizer.sort else Units.from_facts(dict(facts))

@@ -91,7 +91,7 @@ def _search(
 ) -> list[list[int]]:
     """The best answers that follow a symbol which the state has not read yet."""
     rows, device = len(first_R), first_R.device
-    never = torch.tensor(unwritten, device=device)
+    never = torch.tensor(unwritten, dtype=torch.long, device=device)
     finished: list[Answers] = [[] for _ in range(rows)]
     working = list(range(rows))
     state = network.select(state, torch.arange(rows, device=device).repeat_interleave(beam))

@@ -173,10 +173,13 @@ class Loaded:
         self._need(Encodes, "has no codes for data")
         return self._each(source, lambda batch: self.network.encode(batch.inputs))  # type: ignore[operator]
 
-    def embed(self, source: Any, pooling: str = "mean", unit: bool = False) -> np.ndarray:
+    def embed(self, source: Any, pooling: str | None = None, unit: bool | None = None) -> np.ndarray:
         """A vector for each text (N D): the `mean` of its symbols' states in the last layer, or the state of the `first` one (kinds
-        that read both ways) or the `last` (those that read from the left); with `unit`, of length 1. Raises ConfigError."""
+        that read both ways) or the `last` (those that read from the left); with `unit`, of length 1. None: as an imported model
+        does it, else the mean, of any length. Raises ConfigError."""
         self._need(Embeds, "has no vectors for texts")
+        usual = self.manifest.training.get("imported", {})
+        pooling, unit = pooling or usual.get("pooling", "mean"), usual.get("unit", False) if unit is None else unit
         vectors_ND = self._each(source, lambda batch: self.network.vectors(batch.inputs, pooling))  # type: ignore[operator]
         return of_length_one(vectors_ND) if unit else vectors_ND
 

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from nnzoo.core.errors import ConfigError, RunError
+from nnzoo.data.units import Special
 from nnzoo.zoo.huggingface.folder import CONFIG, WEIGHTS
 from nnzoo.zoo.huggingface.importing import FAMILIES
 from nnzoo.zoo.huggingface.table import to_theirs
 from nnzoo.zoo.huggingface.vocabulary import files_of, ids_of
 
 TASKS = {"gpt": ("text-generation",), "llama": ("text-generation",), "bert": ("fill-mask", "text-classification")}
+TASKS |= {"t5": ("translation",)}
 
 
 @dataclass
@@ -57,15 +59,20 @@ def export_model(run: Path | str, *, to: str = "huggingface", out: Path | str | 
     config: Any = network.config
     tensors = to_theirs(family.rows(config, network.spec.outputs), network.state_dict())
     pre: Any = preprocessing
-    files, notes = files_of(pre.units, pre.characters, pre.lines, config.context), []
+    pairs, notes = isinstance(pre.units, tuple), []
+    if pairs and pre.units[0].facts() != pre.units[1].facts():
+        raise ConfigError(f"{manifest.kind} reads and writes in units of their own here, which has no layout in transformers")
+    units, context = (pre.units[0], None) if pairs else (pre.units, config.context)
+    files = files_of(units, "" if pairs else pre.characters, pairs or pre.lines, context)
     vocabulary = len(network.embed.weight)  # type: ignore[arg-type, union-attr]
-    if vocabulary > pre.vocabulary and "cls.predictions.bias" in tensors:
+    special = Special() if units is None else units.special
+    if "cls.predictions.bias" in tensors and len(tensors["cls.predictions.bias"]) < vocabulary:
         import torch
 
         tensors["cls.predictions.bias"] = torch.cat([tensors["cls.predictions.bias"], torch.tensor([-1e4])])
     if files is None:
         notes.append("its units are no tokenizer of the package tokenizers, so that none was written")
-    facts = {**family.facts(network), "vocab_size": vocabulary, "dtype": "float32", "torch_dtype": "float32", **ids_of(pre.special)}
+    facts = {**family.facts(network), "vocab_size": vocabulary, "dtype": "float32", "torch_dtype": "float32", **ids_of(special)}
     durable.make_folder(folder)
     for name, content in {CONFIG: facts, **(files or {})}.items():
         durable.write_text(folder / name, json.dumps(content, indent=2, ensure_ascii=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nnzoo.core.errors import ConfigError, NnzooError, RunError, Unsuitable
 from nnzoo.core.seeds import seed_default
 from nnzoo.zoo.beginning import run_folder
-from nnzoo.zoo.huggingface import bert, gpt2, llama
+from nnzoo.zoo.huggingface import bert, gpt2, llama, t5
 from nnzoo.zoo.huggingface.folder import CONFIG, facts_of, located, tensors_of
 from nnzoo.zoo.huggingface.table import Family, to_ours
 from nnzoo.zoo.huggingface.vocabulary import tokenizer_of
@@ -19,7 +20,7 @@ from nnzoo.zoo.huggingface.vocabulary import tokenizer_of
 if TYPE_CHECKING:
     from nnzoo.data.preprocessing import Preprocessing
 
-FAMILIES = (gpt2.FAMILY, llama.FAMILY, bert.FAMILY)
+FAMILIES = (gpt2.FAMILY, llama.FAMILY, bert.FAMILY, t5.FAMILY)
 TASKS = {
     "GPT2LMHeadModel": "text-generation",
     "LlamaForCausalLM": "text-generation",
@@ -28,7 +29,9 @@ TASKS = {
     "BertForPreTraining": "fill-mask",
     "BertModel": "fill-mask",
     "BertForSequenceClassification": "text-classification",
+    "T5ForConditionalGeneration": "translation",
 }
+ANSWER = 128  # symbols, of which and half as many again an answer of T5 may have
 HEADLESS = ("BertModel",)
 OTHERS = {  # like one of ours, but not the same
     "qwen2": "llama, but for biases in its queries, keys and values",
@@ -63,7 +66,7 @@ class Imported:
 def import_model(
     source: str | Path, *, out: str | Path | None = None, revision: str | None = None, allow_pickle: bool = False
 ) -> Imported:
-    """Make a run of a model in a folder, or on the hub: GPT-2, Llama, BERT.
+    """Make a run of a model in a folder, or on the hub: GPT-2, Llama, BERT, T5.
 
     `revision` pins what is taken from the hub; `allow_pickle` reads old files of weights as well, tensors alone. Raises NnzooError
     with one sentence that names the file, the tensor or the setting that does not fit.
@@ -109,14 +112,9 @@ def import_model(
     notes += [f"weights of {', '.join(types)} are kept as float32"] if types else []
     run = run_folder(out, False, family.kind, Path(str(source)).name or "model")
     origin = {"source": str(source), "architecture": architecture, "snapshot": folder.name if not Path(source).is_dir() else None}
-    origin |= {"revision": revision}
+    origin |= {"revision": revision, **sentences_of(folder)}
     save_run(run, network, made, data=str(source), settings={"imported": origin}, notes=notes)
-    return Imported(str(run), family.kind, task.name, str(source), architecture, network.count(), made_size(made), notes)
-
-
-def made_size(preprocessing: Any) -> int:
-    """How many symbols a preprocessing of texts has."""
-    return int(preprocessing.vocabulary)
+    return Imported(str(run), family.kind, task.name, str(source), architecture, network.count(), facts["vocab_size"], notes)
 
 
 def _family(facts: Mapping[str, Any], path: Path) -> tuple[Family, str]:
@@ -129,6 +127,7 @@ def _family(facts: Mapping[str, Any], path: Path) -> tuple[Family, str]:
     if family is None:
         raise RunError(f"{path} is of an unknown architecture, '{sort or next(iter(named), None)}'; take one of {known}")
     usual = {"gpt2": "GPT2LMHeadModel", "llama": "LlamaForCausalLM", "mistral": "MistralForCausalLM", "bert": "BertModel"}
+    usual |= {"t5": "T5ForConditionalGeneration"}
     architecture = str(named[0]) if named else usual[str(sort)]
     if architecture not in TASKS:
         able = ", ".join(name for name in TASKS if name.lower().startswith(str(sort)))
@@ -151,17 +150,51 @@ def _settings(family: Family, facts: Mapping[str, Any], path: Path) -> dict[str,
 
 def _preprocessing(folder: Path, family: Family, facts: Mapping[str, Any], settings: dict[str, Any], task: str) -> Preprocessing:
     """The tokenizer and the labels; for BERT, which symbol hides others goes into `settings`."""
+    from nnzoo.data.pair_preprocessing import PairPreprocessing
     from nnzoo.data.text_preprocessing import TextPreprocessing
 
-    context, vocabulary = settings["context"], facts.get("vocab_size")
+    vocabulary = facts.get("vocab_size")
     if not isinstance(vocabulary, int) or vocabulary < 1:
         raise RunError(f"{folder / CONFIG} does not say 'vocab_size'; copy or download it again")
+    if family.kind == "t5":
+        begun = facts.get("decoder_start_token_id", facts.get("pad_token_id", 0))
+        both = tokenizer_of(folder, facts, vocabulary).beginning(begun)
+        return PairPreprocessing((both, both), (ANSWER, ANSWER), ("source", "target"))
+    context = settings["context"]
     if family.kind != "bert":
         return TextPreprocessing("", False, context, units=tokenizer_of(folder, facts, vocabulary))
-    units = tokenizer_of(folder, facts, vocabulary, context)
+    units = tokenizer_of(folder, facts, vocabulary, min(context, sentences_of(folder).get("longest", context)))
     settings["mask"] = next(code for code in (units.mask, units.special.unknown, 0) if code >= 0)
     labels = _labels(facts, folder / CONFIG) if task == "text-classification" else ()
     return TextPreprocessing("", True, context, labels=labels, units=units)
+
+
+def sentences_of(folder: Path) -> dict[str, Any]:
+    """What the modules of a sentence-transformers folder do after BERT: `pooling` (mean or first), `unit` (vectors of length 1),
+    and the `longest` text in symbols; {} for a folder without modules. Raises RunError for modules that have no place here."""
+    path = folder / "modules.json"
+    if not path.is_file():
+        return {}
+    try:
+        modules = [(str(one["type"]).rpartition(".")[2], folder / str(one["path"])) for one in json.loads(path.read_text("utf-8"))]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} does not list modules by type and path ({error}); copy or download it again") from None
+    kinds = [kind for kind, _ in modules]
+    if kinds not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
+        raise RunError(f"{path} has the modules {', '.join(kinds)}, and only Transformer, Pooling and Normalize can be taken over")
+    found: dict[str, Any] = {"unit": "Normalize" in kinds}
+    pooling = facts_of(modules[1][1] / CONFIG)
+    wanted = pooling.get("pooling_mode") or [
+        name for name, way in pooling.items() if name.startswith("pooling_mode_") and way is True
+    ]
+    names = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "first", "mean": "mean", "cls": "first"}
+    chosen = [names.get(str(one)) for one in ([wanted] if isinstance(wanted, str) else wanted)]
+    if len(chosen) != 1 or chosen[0] is None:
+        raise RunError(
+            f"{modules[1][1] / CONFIG} pools by {wanted}, and bert by the mean or the first state; it cannot be taken over"
+        )
+    longest = facts_of(folder / "sentence_bert_config.json", needed=False).get("max_seq_length")
+    return {**found, "pooling": chosen[0], **({"longest": longest} if isinstance(longest, int) else {})}
 
 
 def _labels(facts: Mapping[str, Any], path: Path) -> tuple[str, ...]:

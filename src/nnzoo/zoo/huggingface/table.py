@@ -58,7 +58,8 @@ class Family:
     """How models of one family are read and written.
 
     `settings` turns their config.json into ours (ConfigError names what differs), `facts` the other way; `rows` is the table for a
-    network's config and outputs, or of its body alone; `copies` are names of theirs that repeat another; `unused` what may stand in
+    network's config and outputs, or of its body alone; `copies` are names of theirs that repeat another (`implied` ones also
+    where they are left out); `unused` what may stand in
     their files and is not read (patterns); `prefix` goes before names that lack it, but for those that begin with one of `heads`.
     """
 
@@ -68,6 +69,7 @@ class Family:
     facts: Callable[[Network], dict[str, Any]]
     rows: Callable[..., list[Row]]
     copies: Mapping[str, str] = field(default_factory=dict)
+    implied: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     prefix: str = ""
     heads: tuple[str, ...] = ()
@@ -91,6 +93,8 @@ def to_ours(family: Family, rows: Sequence[Row], theirs: Tensors, ours: Mapping[
     theirs = family.named(theirs)
     wanted = {name for one in rows for name in one.theirs}
     for copy, name in family.copies.items():
+        if copy in family.implied and copy in wanted and name in theirs:
+            theirs.setdefault(copy, theirs[name])
         if copy in theirs and copy not in wanted and name in theirs:
             if not torch.equal(theirs[copy], theirs[name]):
                 raise RunError(

@@ -58,7 +58,7 @@ def tokenizer_of(folder: Path, config: Mapping[str, Any], vocabulary: int, longe
     return Tokenizer(content, vocabulary, special, code("mask"), ends, longest, about)
 
 
-def files_of(units: Units | Tokenizer | None, characters: str, lines: bool, context: int) -> dict[str, Any] | None:
+def files_of(units: Units | Tokenizer | None, characters: str, lines: bool, context: int | None) -> dict[str, Any] | None:
     """tokenizer.json and tokenizer_config.json by name; None for units that they cannot express."""
     if isinstance(units, Tokenizer):
         return {FILE: units.content, ABOUT: units.about or _about(units, context)}
@@ -98,7 +98,7 @@ def ids_of(special: Special) -> dict[str, int]:
     return {name: code for name, code in named.items() if code != NONE}
 
 
-def _about(units: Tokenizer, context: int) -> dict[str, Any]:
+def _about(units: Tokenizer, context: int | None) -> dict[str, Any]:
     pieces, named = units.pieces, {"pad": units.special.padding, "bos": units.special.start, "eos": units.special.end}
     names = {
         f"{role}_token": pieces[code]
