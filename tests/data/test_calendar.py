@@ -62,6 +62,7 @@ def test_the_last_steps_of_a_window_hold_the_dates_of_the_steps_to_be_forecast()
         (dates("2021-01-01", 36, "MS"), ("day of year",)),
         (dates("2021-01-01", 10, "B"), ("weekday",)),
         (dates("2021-01-01", 48 * 3, "30min"), ("hour",)),
+        (dates("2021-01-01", 30, "16h"), ("weekday",)),
     ],
 )
 def test_parts_are_those_that_came_round_twice_in_steps_that_show_them(when, parts):

@@ -137,6 +137,14 @@ def test_the_threshold_is_the_highest_that_keeps_the_promise():
         Usual([[1.0]], [5.0, 6.0], 100).threshold(0.5)
 
 
+def test_a_step_is_as_unusual_as_its_oddest_series():
+    two = pd.DataFrame({"v": [0.0, 0], "w": [0.0, 0]})
+    frame = found_in(np.array([[1.0, 3], [4, 2]]), pd.RangeIndex(2, name="step"), two, 3, 3.5, None).frame
+    assert (
+        frame["score"].tolist() == [3, 4] and frame["series"].tolist() == ["w", "v"] and frame["flagged"].tolist() == [False, True]
+    )
+
+
 def test_flagged_steps_a_horizon_apart_are_one_stretch():
     score = np.array([0, 9, 0, 0, 8, 0, 0, 0, 10, 0.0])
     found = found_in(score[:, None], pd.RangeIndex(20, 30, name="step"), pd.DataFrame({"v": score}), 3, 5.0, None)
