@@ -15,6 +15,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -218,4 +219,4 @@ def usable(raw: RawPairs) -> RawPairs:
         )
     part = None if raw.part is None else raw.part[kept]
     sides: list[Any] = [[side[row].strip() for row in kept] for side in (raw.source, raw.target)]
-    return RawPairs(raw.name, sides[0], sides[1], raw.languages, part=part, truth=raw.truth, notes=notes)
+    return replace(raw, source=sides[0], target=sides[1], part=part, notes=notes)

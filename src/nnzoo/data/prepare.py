@@ -27,7 +27,7 @@ from nnzoo.data.columns import days_of, kind_of, numbers_of, texts_of
 from nnzoo.data.corpus import cut
 from nnzoo.data.inheriting import adapted
 from nnzoo.data.labelled_texts import judged
-from nnzoo.data.pairs import read_as_pairs, towards
+from nnzoo.data.pairs import towards
 from nnzoo.data.places import physical_memory
 from nnzoo.data.preprocessing import Opened, Preprocessing
 from nnzoo.data.raw import Raw, RawGraph, RawImages, RawPairs, RawSequences, RawSeries, RawTable, RawTexts
@@ -35,6 +35,8 @@ from nnzoo.data.reading import read, read_known
 from nnzoo.data.series_parts import is_series, prepare_series
 from nnzoo.data.table_preprocessing import TablePreprocessing, output_kind
 from nnzoo.data.tables import known_column
+from nnzoo.data.text_to_text import TASKS as PAIRED
+from nnzoo.data.text_to_text import read_pairs_for
 
 TARGET_NAMES = ("target", "label", "class", "y")
 TEXT_VALID = TEXT_TEST = 0.05  # of the characters of one long text (`MOST_HELD` of them at most)
@@ -118,7 +120,7 @@ def infer_task(raw: Raw, targets: Sequence[str] = ()) -> str:
         if not labelled and raw.tags is None and not raw.binary:
             raise DataError("these sequences have nothing to predict; give numbers, labels or labels at every step beside them")
         return "sequence-classification" if labelled else "sequence-tagging" if raw.tags is not None else "polyphonic-music"
-    return "translation" if isinstance(raw, RawPairs) else "node-classification"
+    return raw.asks if isinstance(raw, RawPairs) else "node-classification"
 
 
 def unlabelled(task: str) -> bool:
@@ -173,9 +175,9 @@ def prepare(
     forecast from the `history` before them, with `calendar` also from the dates of the steps to come. `listen` hears how far
     the reading of a text larger than memory is. Raises DataError or ConfigError.
     """
-    raw = read_as_pairs(source, _only(targets)) if task == "translation" else read(source)
+    raw = read_pairs_for(task, source, _only(targets)) if task in PAIRED else read(source)
     if isinstance(raw, RawPairs):
-        raw, targets = towards(raw, _only(targets)), ()
+        raw, targets, task = towards(raw, _only(targets)), (), task or raw.asks
     if isinstance(raw, RawTable) and task in (None, "text-classification"):
         names, _ = choose_targets(raw, targets, task)
         found = (

@@ -98,11 +98,13 @@ class RawCorpus(RawTexts):
 
 @dataclass
 class RawPairs(Raw):
-    """Texts and what each becomes (None where that is to be found): `languages` are the names of the two sides."""
+    """Texts and what each becomes (None where that is to be found): `languages` are the names of the two sides, `asks` the task that
+    a set poses by itself."""
 
     source: list[str]
     target: list[str] | None = None
     languages: tuple[str, str] = ("source", "target")
+    asks: str = "translation"
 
     def __len__(self) -> int:
         return len(self.source)
