@@ -33,6 +33,9 @@ from nnzoo.core.search import Choice, Integers, LogUniform, Space, Uniform
 from nnzoo.core.task import Task
 
 
+PATIENCE = 40  # epochs: where to look in the source is often found only after a long time without gain
+
+
 class EncoderDecoderConfig(NetworkConfig):
     """Constants of the network and of its descent."""
 
@@ -170,7 +173,8 @@ class EncoderDecoder(Network):
     def stages(self, task: Task) -> tuple[Stage, ...]:
         c = self.config
         move = Descend("task", self.task_loss, optimizer=self.descent(), clip=c.clip)
-        return (Stage((move,), feed=shuffled(c.batch), epochs=c.epochs, validate=self.task_loss),)
+        feed = shuffled(c.batch)
+        return (Stage((move,), feed=feed, epochs=c.epochs, patience=PATIENCE, validate=self.task_loss),)
 
 
 def _with_room(cache: Cache, positions: int) -> Cache:
