@@ -98,8 +98,8 @@ class RawCorpus(RawTexts):
 
 @dataclass
 class RawPairs(Raw):
-    """Texts and what each becomes (None where that is to be found): `languages` are the names of the two sides, `asks` the task that
-    a set poses by itself."""
+    """Texts and what each becomes (None where that is to be found): `languages` are the names of the two sides, `asks` the task
+    that a set poses by itself."""
 
     source: list[str]
     target: list[str] | None = None

@@ -1,8 +1,8 @@
 """Pairs of texts for tasks that say which columns they need: a text and its summary; a question, its context and the answer.
 
 Columns are found by name, whatever their order and whatever stands beside them: in .jsonl, .csv, .tsv, .parquet, a frame or
-records. A question and its context become one source, "question: ... context: ...". Of an answer given as in SQuAD, a list of texts,
-the first is taken. Where no column has such a name, two columns are a text and its answer, as for translation.
+records. A question and its context become one source, "question: ... context: ...". Of several answers, as in
+SQuAD, the first is taken. Where no column has such a name, two columns are a text and its answer, as for translation.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ def is_table(source: Any) -> bool:
     """Whether a source is a file, frame or records with named columns."""
     if isinstance(source, (str, os.PathLike)):
         return suffix_of(Path(source)) in SUFFIXES and os.path.exists(source)
-    return isinstance(source, (pd.DataFrame, Mapping)) or (isinstance(source, list) and bool(source) and isinstance(source[0], Mapping))
+    return isinstance(source, (pd.DataFrame, Mapping)) or (
+        isinstance(source, list) and bool(source) and isinstance(source[0], Mapping)
+    )
 
 
 def read_questions(task: str, source: Any) -> RawPairs:

@@ -24,6 +24,7 @@ Shapes: B batch, S source symbols, T symbols of the answer, D width, H heads, K 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -188,11 +189,10 @@ class T5(EncoderDecoder):
 
     def _spread(self, name: str, parameter: Tensor) -> float:
         """How far first weights lie from 0: 1 over the root of what is summed; those of q smaller, as q k is not divided. U starts
-        smaller than the paper's code has it, so that at first all symbols are about as likely."""
-        if name.startswith("embed"):
+        smaller than the paper's code has it, so that at first all symbols are about as likely, and B larger, so that from the first
+        heads look to different distances."""
+        if name.startswith("embed") or name.endswith("table.weight"):
             return 1.0
-        if name.endswith("table.weight"):
-            return self.config.width**-0.5
         K = self.config.size or self.config.width // self.config.heads
         return parameter.shape[1] ** -0.5 * (K**-0.5 if name.endswith(".q.weight") else 1.0)
 
@@ -228,9 +228,10 @@ class T5(EncoderDecoder):
     def span_loss(self, batch: Batch, clock: Clock) -> Loss:
         """Nats of what stood where spans of the sources are hidden."""
         source: Sequences = batch.inputs[self.name]
-        rows = zip(source.tokens_BT.tolist(), source.lengths_B.tolist())
-        pairs = [hidden_spans(row[1 : length - 1], self.field.vocabulary) for row, length in rows]
         frame = (self.field.start, self.field.end)
+        rows = zip(source.tokens_BT.tolist(), source.lengths_B.tolist())
+        texts = [[code for code in row[:length] if code not in frame] for row, length in rows]
+        pairs = [hidden_spans(text, self.field.vocabulary) for text in texts]
         seen, wanted = (_padded([[frame[0], *pair[side], frame[1]] for pair in pairs], self.device) for side in (0, 1))
         logits_BTV = self._of_all(self.decode(wanted.tokens_BT[:, :-1], self.read(seen)))
         next_BT = wanted.tokens_BT[:, 1:]
@@ -245,10 +246,7 @@ class T5(EncoderDecoder):
         epochs = max(1, round(c.epochs * c.pretrain / (1 - c.pretrain)))
         move = Descend("spans", self.span_loss, optimizer=self.descent(), clip=c.clip)
         first = Stage((move,), feed=shuffled(c.batch), name="pretrain", share=c.pretrain, epochs=epochs)
-        return (
-            first,
-            *(Stage(s.moves, feed=s.feed, share=1 - c.pretrain, epochs=s.epochs, validate=s.validate) for s in answering),
-        )
+        return (first, *(replace(stage, share=1 - c.pretrain) for stage in answering))
 
     card = Card(
         idea="Translating, summarising, answering: all are a text turned into a text, so one network learns them together.",
