@@ -12,7 +12,7 @@ from nnzoo.cli.fetch_progress import FetchWatch
 from nnzoo.cli.progress import Watch, clock
 from nnzoo.cli.race_progress import RaceWatch
 from nnzoo.comparing.running import Finished, Racing, Told
-from nnzoo.core.events import Event, Progress, StageEnded, StageStarted, Validated, Warned
+from nnzoo.core.events import Event, Progress, Reading, StageEnded, StageStarted, Validated, Warned
 from nnzoo.data.fetch import Fetching
 
 STAGE: list[Event] = [
@@ -114,3 +114,18 @@ def test_a_fetch_shows_bytes() -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(0.2, "0:00"), (65, "1:05"), (3725, "1:02:05")])
 def test_a_clock_reads_as_people_write_it(seconds: float, text: str) -> None:
     assert clock(seconds) == text
+
+
+def test_the_reading_of_a_large_text_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading: list[Event] = [
+        Reading("reading", 500_000_000, 1_000_000_000, 2.0),
+        Reading("tokenising", 250_000_000, 1_000_000_000, 75.0, "characters"),
+    ]
+    terminal = told(Watch, reading, True)
+    assert "500 of 1,000 MB" in terminal and "tokenising" in terminal and "1:15 left" in terminal
+    monkeypatch.setattr(progress, "QUIET", -1.0)
+    assert told(Watch, reading, False).splitlines() == [
+        "reading: 500 of 1,000 MB, 0:02 left",
+        "tokenising: 250 of 1,000 million characters, 1:15 left",
+    ]
+    assert told(Watch, [*reading, *STAGE], False).splitlines()[2:] == told(Watch, STAGE, False).splitlines()
