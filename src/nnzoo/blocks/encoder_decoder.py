@@ -32,7 +32,6 @@ from nnzoo.core.network import Can, Network, NetworkConfig, No
 from nnzoo.core.search import Choice, Integers, LogUniform, Space, Uniform
 from nnzoo.core.task import Task
 
-
 PATIENCE = 40  # epochs: where to look in the source is often found only after a long time without gain
 
 
