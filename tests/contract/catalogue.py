@@ -186,7 +186,7 @@ SETTINGS: dict[str, dict[str, Any]] = {  # kinds that would take long with their
     "gru": {"hidden": 64},
     "llama": {"width": 64, "layers": 2, "context": 16, "batch": 64, "lr": 4e-3, "dropout": 0.0},
     "rnn": {"hidden": 64},
-    "t5": {"width": 32, "layers": 1, "lr": 1e-2},
+    "t5": {"width": 32, "layers": 1, "lr": 5e-3},
     "tcn": {"hidden": 32},
     "text_cnn": {"width": 32, "detectors": 32},
     "transformer": {"width": 32, "layers": 1, "lr": 8e-3},
