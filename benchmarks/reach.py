@@ -1,9 +1,9 @@
 """How strongly the last position depends on the first, by length, for RNN, LSTM and GPT, with seconds a step.
 
 A line is one of eight letters and then T - 1 symbols of noise; its label is the letter. So only what stands at the first place
-counts, and it must be carried, or looked up, over T - 1 steps. Each kind learns for equally many steps, at its defaults but for equal
-width and depth. Reported by length: accuracy on new lines (chance is 1/8), the gradient of the answer with respect to the first
-symbol's vector over the largest at any place, before and after learning, and milliseconds of a training step.
+counts, and it must be carried, or looked up, over T - 1 steps. Each kind learns for equally many steps, at its defaults but for
+equal width and depth. Reported by length: accuracy on new lines (chance is 1/8), the gradient of the answer with respect to the
+first symbol's vector over the largest at any place, before and after learning, and milliseconds of a training step.
 
     python benchmarks/reach.py [--steps 300] [--threads 2] [--out benchmarks/results/reach.json]
 """
