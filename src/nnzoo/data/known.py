@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nnzoo.core.errors import DataError
-from nnzoo.data import known_files, known_series, made, made_pairs, made_sequences
+from nnzoo.data import known_files, known_series, made, made_pairs, made_sequences, made_tasks
 from nnzoo.data.graphs import karate
 from nnzoo.data.raw import Raw, RawImages, RawTable
 
@@ -63,6 +63,7 @@ def _sklearn_table(loader: str, target: str) -> Callable[[], RawTable]:
 
 
 _OF_LENGTH: dict[str, Callable[[int], Raw]] = {"adding": made_sequences.adding, "copy-memory": made_sequences.copy_memory}
+_OF_LENGTH["copy-reverse-sort"] = made_tasks.copy_reverse_sort
 _SETS: dict[str, tuple[str, Callable[[], Raw]]] = {
     "digits": ("1,797 handwritten digits, 8 x 8 grey pictures (scikit-learn)", digits),
     "iris": ("150 flowers, 4 measures, 3 species (scikit-learn)", _sklearn_table("iris", "species")),
@@ -77,6 +78,12 @@ _SETS: dict[str, tuple[str, Callable[[], Raw]]] = {
     "planted-polynomial": ("5 numbers and a quadratic of some of them, coefficients known (made)", made.planted_polynomial),
     "names-like": ("3,000 made-up names of different length (made)", made.names_like),
     "dates": ("10,000 dates as people write them, and the same in ISO form; pairs of texts (made)", made_pairs.dates),
+    "copy-reverse-sort": (
+        "30,000 strings to copy, reverse or sort; :L has L letters (made)",
+        made_tasks.copy_reverse_sort,
+    ),
+    "made-summaries": ("6,000 lists of facts and those that say where people live (made)", made_tasks.summaries),
+    "made-questions": ("8,000 questions about people, the answer is in the context (made)", made_tasks.questions),
     "multi30k-de-en": (
         "30,000 German and English captions of pictures, sentence by sentence, official parts",
         known_files.multi30k,
