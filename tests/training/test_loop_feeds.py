@@ -39,6 +39,26 @@ def test_batch_k_is_a_function_of_seed_stage_and_k_alone():
     assert rows(opened(seed=4).at(0)) != rows(opened().at(0)) != rows(opened(stage=1).at(0))
 
 
+def test_texts_of_a_batch_are_alike_where_that_is_asked_and_none_is_lost():
+    lengths = torch.randint(1, 60, (203,), generator=torch.Generator().manual_seed(2))
+    stored = {"values": torch.repeat_interleave(torch.arange(203), lengths)}
+    stored["offsets"] = torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)])
+    lines = Dataset(Spec(inputs={"x": Tokens(vocabulary=203, longest=60)}, train_size=203), {"x": stored})
+    part = lines.part(torch.arange(1, 203))
+    padded = {}
+    for alike in (False, True):
+        stream = opened(shuffled(8, alike=alike), part=part)
+        batches = [stream.at(k).inputs["x"] for k in range(2 * stream.length)]
+        for epoch in (batches[: stream.length], batches[stream.length :]):
+            assert sorted(int(row) for one in epoch for row in one.tokens_BT[:, 0]) == list(range(1, 203))
+            assert [len(one.lengths_B) for one in epoch] == [8] * 25 + [2]
+        assert [one.tokens_BT.tolist() for one in batches[:26]] != [one.tokens_BT.tolist() for one in batches[26:]]
+        padded[alike] = sum(one.tokens_BT.numel() - int(one.lengths_B.sum()) for one in batches)
+        longest = [one.tokens_BT.shape[1] for one in batches[:25]]
+        assert longest != sorted(longest)
+    assert padded[True] < 0.2 * padded[False]
+
+
 def test_validation_and_whole_come_in_order():
     stream = opened(shuffled(20).validation())
     assert rows(stream.at(0)) == rows(table().train.all()) == rows(opened(whole()).at(5))

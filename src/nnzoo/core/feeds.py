@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MOST_AHEAD = 16  # batches fetched at once
 BYTES_AHEAD = 4 << 20  # that they have together at most
+NEAR = 50  # batches whose rows are sorted by length together, where texts of a batch are to be alike
 
 
 class Stream(ABC):
@@ -59,7 +60,15 @@ class Feed(ABC):
 
 
 class _Rows(Stream):
-    def __init__(self, dataset: Dataset, batch: int, seed: tuple[int, int] | None, augment: Callable[[Batch], Batch] | None):
+    def __init__(
+        self,
+        dataset: Dataset,
+        batch: int,
+        seed: tuple[int, int] | None,
+        augment: Callable[[Batch], Batch] | None = None,
+        alike: bool = False,
+    ):
+        self.alike = alike
         self.dataset, self.rows, self.seed, self.augment = dataset, min(batch, len(dataset)), seed, augment
         self.length = -(-len(dataset) // batch)
         self.batch, self.epoch, self.random = batch, -1, augment is not None
@@ -71,7 +80,10 @@ class _Rows(Stream):
     def at(self, drawn: int) -> Batch:
         epoch, k = divmod(drawn, self.length)
         if self.seed is not None and epoch != self.epoch:
-            order_N = torch.randperm(len(self.dataset), generator=generator(*self.seed, epoch))
+            random = generator(*self.seed, epoch)
+            order_N = torch.randperm(len(self.dataset), generator=random)
+            if self.alike:
+                order_N = _by_length(self.dataset, order_N, self.batch, random)
             self.rows_N, self.epoch, self.fetched = self.dataset.stored_rows(order_N), epoch, (-1, [])
         batch = self._fetched(k) if self.share is None else self._shared(k, *self.share)
         return self.augment(batch) if self.augment and len(batch) else batch
@@ -103,6 +115,18 @@ class _Rows(Stream):
         return mine
 
 
+def _by_length(dataset: Dataset, order_N: Tensor, batch: int, random: torch.Generator) -> Tensor:
+    """Rows in another order, in which texts of a batch are about as long: of every `NEAR` batches the rows are sorted by length and
+    the batches are mixed again."""
+    offsets = next(dataset.columns[name]["offsets"] for name, field in dataset.inputs if isinstance(field, Tokens))
+    lengths_N = (offsets[1:] - offsets[:-1])[dataset.stored_rows(order_N).cpu()]
+    sorted_ones = [some[lengths_N[some].argsort(stable=True)] for some in torch.arange(len(order_N)).split(batch * NEAR)]
+    batches = torch.cat(sorted_ones).split(batch)
+    last = len(batches) - 1  # perhaps a smaller one, which has to stay last
+    mixed = [*torch.randperm(last, generator=random).tolist(), last]
+    return order_N[torch.cat([batches[k] for k in mixed])]
+
+
 def _share(rows: int, rank: int, world: int) -> slice:
     """Which rows of a batch a process takes. As many processes take part as have at least two: statistics of one row are none."""
     takers = max(1, min(world, rows // 2))
@@ -111,13 +135,15 @@ def _share(rows: int, rank: int, world: int) -> slice:
 
 @dataclass(frozen=True)
 class shuffled(Feed):
-    """Every row once an epoch in random order. `augment` changes whole batches, under the seed of the step."""
+    """Every row once an epoch in random order. `augment` changes whole batches, under the seed of the step. `alike`: texts that are
+    about as long stand in a batch, so that little is padded; which ones changes with the epoch."""
 
     batch: int = 128
     augment: Callable[[Batch], Batch] | None = None
+    alike: bool = False
 
     def open(self, dataset: Dataset, network: Network, seed: int, stage: int) -> Stream:
-        return _Rows(dataset, self.batch, (seed, stage), self.augment)
+        return _Rows(dataset, self.batch, (seed, stage), self.augment, self.alike)
 
 
 @dataclass(frozen=True)
@@ -127,7 +153,7 @@ class ordered(Feed):
     batch: int = 512
 
     def open(self, dataset: Dataset, network: Network, seed: int, stage: int) -> Stream:
-        return _Rows(dataset, self.batch, None, None)
+        return _Rows(dataset, self.batch, None)
 
 
 @dataclass(frozen=True)
@@ -135,7 +161,7 @@ class whole(Feed):
     """All rows in one batch, every step (full-batch learning on one graph)."""
 
     def open(self, dataset: Dataset, network: Network, seed: int, stage: int) -> Stream:
-        return _Rows(dataset, max(1, len(dataset)), None, None)
+        return _Rows(dataset, max(1, len(dataset)), None)
 
     def validation(self) -> Feed:
         return self

@@ -210,11 +210,11 @@ class Bert(Network):
         descent = AdamW(c.lr, weight_decay=c.weight_decay, schedule=schedule)
         mask = Descend("mask", self.mask_loss, optimizer=descent, clip=c.clip)
         if self.fills:  # blocks share one symbol with the next, so that a batch is as wide as the context
-            feed: Feed = shuffled(c.batch) if self.field.lines else blocks(c.context - 1, c.batch)
+            feed: Feed = shuffled(c.batch, alike=True) if self.field.lines else blocks(c.context - 1, c.batch)
             return (Stage((mask,), feed=feed, epochs=c.epochs, validate=self.mask_loss),)
         body = ("embed", "place", "segment", "norm", "layers")
         judge = Descend("task", self.task_loss, optimizer=descent, clip=c.clip)
-        rows = shuffled(c.batch)
+        rows = shuffled(c.batch, alike=True)
         judged = Stage(
             (judge,), (*body, "pool", "heads"), rows, share=1 - c.pretrain, epochs=c.epochs, validate=self.task_loss
         )  # fmt: skip
