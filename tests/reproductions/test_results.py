@@ -114,3 +114,23 @@ def test_every_kind_is_held_to_something():
     with pytest.raises(ConfigError):
         find("nothing")
     assert running.results_folder().name in ("results", "reproductions")
+
+
+def test_a_stale_result_is_confirmed_by_the_same_score_and_by_no_other(tmp_path: Path, monkeypatch):
+    scores = {"score": [0.95, 0.96]}
+    made = Reproduction("made", "accuracy", lambda seed, listen: {"score": scores["score"][seed]}, 0.9, "higher", "-", "-", (0, 1))
+    monkeypatch.setattr("nnzoo.reproductions.find", lambda kind: (made,))
+    reproduce("mlp", folder=tmp_path)
+    path = tmp_path / "mlp.json"
+    assert running.confirm("mlp", folder=tmp_path) == []  # nothing is stale
+    stale = json.loads(path.read_text())
+    stale[0]["code"] = {"networks/feedforward/mlp.py": "older"}
+    path.write_text(json.dumps(stale))
+    scores["score"][0] = 0.95 + 1e-6
+    (looked_at,) = running.confirm("mlp", folder=tmp_path)
+    assert looked_at["again"] == 0.95 + 1e-6 and "confirmed" not in looked_at
+    assert json.loads(path.read_text())[0]["code"] == stale[0]["code"]
+    scores["score"][0] = 0.95
+    running.confirm("mlp", folder=tmp_path)
+    (now,) = json.loads(path.read_text())
+    assert now["code"] == digests.code_digests("mlp") and now["confirmed"]["score"] == 0.95 and now["scores"] == [0.95, 0.96]

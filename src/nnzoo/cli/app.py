@@ -283,6 +283,8 @@ def runs(
 def reproduce(
     kind: Annotated[str | None, typer.Argument(metavar="KIND", help="The kind whose published results are tried.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All kinds.")] = False,
+    only: Annotated[str | None, typer.Option("--only", metavar="DATA", help="Those on data whose name contains this.")] = None,
+    confirm: Annotated[bool, typer.Option("--confirm", help="One seed of each stale result: does it still come out?")] = False,
     json: o.Json = False,
 ) -> None:
     """Run a kind's reproduction and write its result beside the published one."""
@@ -294,7 +296,8 @@ def reproduce(
         from nnzoo import reproductions
 
         named = reproductions.names() if kind is None else [kind]
-        results = [result for name in named for result in reproductions.reproduce(name, listen=(watch,))]
+        run = reproductions.confirm if confirm else reproductions.reproduce
+        results = [result for name in named for result in run(name, listen=(watch,), only=only)]
     if json:
         return print_json(results)
     from nnzoo.cli import show

@@ -37,3 +37,10 @@ def reproduce(kind: str, listen: Any = (), folder: Path | None = None, only: str
     from nnzoo.reproductions.running import reproduce as run
 
     return run(kind, listen, folder, only)
+
+
+def confirm(kind: str, listen: Any = (), folder: Path | None = None, only: str | None = None) -> list[dict[str, Any]]:
+    """See whether a change of code touched a kind's results, by one seed of each. See `running.confirm`."""
+    from nnzoo.reproductions.running import confirm as run
+
+    return run(kind, listen, folder, only)

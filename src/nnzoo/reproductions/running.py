@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -102,6 +103,33 @@ def reproduce(kind: str, listen: Listeners = (), folder: Path | None = None, onl
         if where == results_folder():
             write_table()
     return results
+
+
+def confirm(kind: str, listen: Listeners = (), folder: Path | None = None, only: str | None = None) -> list[dict[str, Any]]:
+    """Run the first seed of each stale result again, with as many threads as then. Where the same score comes out to nine digits,
+    the change did not touch the result, which is current again and says so; otherwise it stays stale. Gives the stale results
+    looked at, each with `again`, the score that came out."""
+    from nnzoo.reproductions import find
+    from nnzoo.reproductions.table import write_table
+
+    where = folder or results_folder()
+    path = where / f"{kind}.json"
+    results, known = _read(path), {(r.data, r.metric): r for r in find(kind)}
+    looked_at, threads = [], torch.get_num_threads()
+    for result in results:
+        reproduction, code = known.get((result["data"], result["metric"])), code_digests(kind)
+        if reproduction is None or result["code"] == code or (only and only not in result["data"]):
+            continue
+        torch.set_num_threads(result["threads"])
+        again = float(reproduction.run(result["seeds"][0], listen)["score"])
+        torch.set_num_threads(threads)
+        if math.isclose(again, result["scores"][0], rel_tol=1e-9):
+            result |= {"code": code, "confirmed": {"commit": _commit(), "date": time.strftime("%Y-%m-%d"), "score": again}}
+            write_text(path, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+        looked_at.append({**result, "again": again})
+    if where == results_folder():
+        write_table()
+    return looked_at
 
 
 def results_folder() -> Path:

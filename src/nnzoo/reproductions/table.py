@@ -15,7 +15,8 @@ HERE = Path(__file__).parent
 _HEAD = """# Published results and ours
 
 Made by `nnzoo reproduce` from the files in `results/`; do not edit. The epoch is chosen on validation data; the test part is
-used once for each seed. *Stale* means that the kind's file or one of its blocks has changed since.
+used once for each seed. *Stale* means that the kind's file or one of its blocks has changed since; *confirmed*, that it has changed
+and the first seed still gives the same score to nine digits.
 
 | kind | data | metric | ours: mean ± spread (runs) | target | | published | minutes | state |
 |---|---|---|---|---|---|---|---|---|
@@ -56,7 +57,7 @@ def _row(result: dict[str, Any]) -> str:
     sign = "≥" if result["better"] == "higher" else "≤"
     target = "reported" if result["target"] is None else f"{sign} {result['target']:g}"
     met = {True: "reached", False: "**missed**", None: ""}[result["met"]]
-    state = "stale" if result["stale"] else "current"
+    state = "stale" if result["stale"] else "confirmed" if "confirmed" in result else "current"
     ours = f"{result['mean']:.4g}{spread} ({len(result['scores'])})"
     return (
         f"| {result['kind']} | {result['data']} | {result['metric']} | {ours} | {target} | {met} "
