@@ -41,6 +41,11 @@ def train(
     compile: o.Compile = False,
     track: o.Track = [],
     from_run: Annotated[str | None, typer.Option("--from", metavar="RUN", help="Start from this run's weights.")] = None,
+    adapter: Annotated[
+        str | None,
+        typer.Option("--adapter", metavar="A", help="lora: keep the weights of --from, learn little matrices beside them."),
+    ] = None,
+    rank: Annotated[int | None, typer.Option("--rank", metavar="R", help="The rank of these; else 8.")] = None,
     out: Annotated[str | None, typer.Option("--out", metavar="RUN", help="The folder for the run; else one under runs/.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted run at --out.")] = False,
     timeout: Annotated[
@@ -79,6 +84,8 @@ def train(
             patience=patience,
             compile=compile,
             from_run=from_run,
+            adapter=adapter,
+            rank=rank,
             out=out,
             resume=resume,
             track=track,

@@ -40,12 +40,15 @@ def import_(
 def export(
     run: o.Run,
     to: Annotated[
-        str, typer.Option("--to", metavar="WHERE", help="huggingface: a folder that transformers loads.")
+        str,
+        typer.Option(
+            "--to", metavar="WHERE", help="huggingface: a folder that transformers loads; nnzoo: a run of its own, adapters merged."
+        ),
     ] = "huggingface",
     out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="The folder; else beside the run.")] = None,
     json: o.Json = False,
 ) -> None:
-    """Write RUN's network and tokenizer for other libraries."""
+    """Write RUN's network and tokenizer for other libraries, or as a run that needs no other."""
     with working():
         from nnzoo.zoo.huggingface.exporting import export_model
 
@@ -54,4 +57,4 @@ def export(
         return print_json(made.to_json())
     for note in made.notes:
         print(f"note: {note}")
-    print(f"{made.run} lies in {made.folder} as a {made.architecture}: {', '.join(made.files)}")
+    print(f"{made.run} lies in {made.folder} as {made.architecture}: {', '.join(made.files)}")

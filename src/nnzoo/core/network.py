@@ -108,6 +108,8 @@ class Network(nn.Module):
     Config: ClassVar[type[NetworkConfig]] = NetworkConfig
     card: ClassVar[Card]
     kind: ClassVar[str] = ""  # the file's name, set by the loader
+    kept: frozenset[str] = frozenset()  # tensors by name that nothing trains: a base under adapters
+    adapter: Mapping[str, Any] = {}  # what the adapters are, and whose
 
     def __init_subclass__(cls, **more: Any) -> None:
         """A kind's Config is the one that stands above it in its file."""

@@ -11,18 +11,19 @@ from nnzoo.core.network import Network
 
 
 def parameters_of(network: Network, names: Sequence[str]) -> list[tuple[str, nn.Parameter]]:
-    """Parameters under the named submodules, or named themselves. "" is all but the parts, which must be named to be trained.
+    """Parameters under the named submodules, or named themselves. "" is all but the parts, which must be named to be trained. What
+    the network keeps as it is, is never among them.
 
     Raises ConfigError for a name that the network does not have.
     """
-    every = dict(network.named_parameters())
+    every = {name: parameter for name, parameter in network.named_parameters() if name not in network.kept}
     chosen: dict[str, nn.Parameter] = {}
     for name in names:
         if name == "":
             found = {key: value for key, value in every.items() if not key.startswith("parts.")}
         else:
             found = {key: value for key, value in every.items() if key == name or key.startswith(name + ".")}
-            if not found and not _has_module(network, name):
+            if not found and name not in network.kept and not _has_module(network, name):
                 raise ConfigError(f"{type(network).__name__} has no submodule or parameter '{name}' to train")
         chosen.update(found)
     return list(chosen.items())
@@ -46,6 +47,9 @@ def training_mode(network: Network, trains: Sequence[str]) -> None:
     for name in trains:
         if name and _has_module(network, name):
             network.get_submodule(name).train()
+    for name in network.kept:
+        if name.endswith("running_mean"):  # statistics that are kept stay what they are
+            network.get_submodule(name.removesuffix("running_mean").rstrip(".")).eval()
 
 
 def _has_module(network: Network, name: str) -> bool:

@@ -17,6 +17,7 @@ from nnzoo.training.loop import Outcome
 from nnzoo.training.loop import train as run_loop
 from nnzoo.training.processes import Processes, together
 from nnzoo.training.settings import Settings
+from nnzoo.zoo import adapters
 from nnzoo.zoo.anomalies import usual_errors
 from nnzoo.zoo.beginning import agree, rows_digest, run_folder
 from nnzoo.zoo.records import known_trackers
@@ -78,6 +79,8 @@ def train(
     seed: int = 0,
     device: str = "auto",
     from_run: str | Path | None = None,
+    adapter: str | None = None,
+    rank: int | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     track: str | Sequence[str] | None = None,
@@ -90,7 +93,8 @@ def train(
     fields of `Settings` (precision, accumulate, patience, compile, checkpoint_seconds, timeout). `dedup` drops copies of rows;
     `units` are those of texts (characters, words, bpe).
     Of series `horizon` steps are forecast from the `history` before them, with `calendar` also from the dates of the steps to come.
-    `from_run` starts from a saved run's weights and preprocessing. `track` names trackers (tensorboard, mlflow) that are told
+    `from_run` starts from a saved run's weights and preprocessing; with `adapter` ("lora", of that `rank`, else 8) these stay as
+    they are, and the run holds what is learned on top of them alone. `track` names trackers (tensorboard, mlflow) that are told
     everything. Where torchrun has started several processes that call this
     alike, they train one network together, and the first of them writes and tells. Raises NnzooError with one sentence.
     """
@@ -99,6 +103,7 @@ def train(
     from nnzoo.zoo.runs import load_run
 
     trackers = known_trackers(track)
+    adapters.check(adapter, rank, from_run)
     with together(more.get("timeout", Settings.timeout)) as processes:
         first = processes is None or processes.first
         listen = listen if first else ()
@@ -128,8 +133,12 @@ def train(
         if base is not None:
             same_kind(kind, base[0])
         network = build(kind, config if base is None else {**base[0].config.model_dump(), **config}, prepared, seed)
-        if base is not None:
-            inherit_weights(network, base[0], listen)
+        if base is not None and from_run is not None:
+            if adapter is None:
+                adapters.merged(base[0])
+            fresh = inherit_weights(network, base[0], listen)
+            if adapter is not None:
+                adapters.put_adapter(network, fresh, Path(from_run), rank, seed)
         parts = place(prepared, settings)
         request = {
             "kind": kind,
@@ -146,6 +155,7 @@ def train(
             "calendar": calendar or None,
             "config": network.config.model_dump(mode="json"),
             "settings": {k: v for k, v in settings.facts().items() if k not in NO_MATTER},
+            "adapter": None if adapter is None else [adapter, rank],
             "from": None if from_run is None else sha256_of(Path(from_run) / "model.safetensors"),
         }
         folder = Path()
@@ -227,9 +237,9 @@ def same_kind(kind: str, base: Network) -> None:
         raise ConfigError(f"a {find(kind).kind} cannot go on from a run of {base.kind}; name the same kind")
 
 
-def inherit_weights(network: Network, base: Network, listen: Sequence[Callable[[Event], Any]]) -> None:
-    """Copy the tensors of another run that have the same name and shape here; say which did not fit. What reads out an output that
-    means something else there (other labels, other units) is not taken."""
+def inherit_weights(network: Network, base: Network, listen: Sequence[Callable[[Event], Any]]) -> list[str]:
+    """Copy the tensors of another run that have the same name and shape here; say, and give back, which did not fit. What reads out
+    an output that means something else there (other labels, other units) is not taken."""
     mine, theirs = network.state_dict(), base.state_dict()
     other = [name for name, field in network.spec.outputs.items() if base.spec.outputs.get(name) != field]
     places = [(path, module) for path, module in network.named_modules() if isinstance(module, Heads)]
@@ -243,6 +253,7 @@ def inherit_weights(network: Network, base: Network, listen: Sequence[Callable[[
     if fresh:
         for listener in listen:
             listener(Warned(f"new here, not taken from the other run: {', '.join(fresh)}"))
+    return fresh
 
 
 def finish(

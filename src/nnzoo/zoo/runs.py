@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nnzoo.core.errors import ConfigError, RunError, Unsuitable
 from nnzoo.core.fields import Spec
+from nnzoo.zoo.adapters import base_tensors, noted, wear
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,10 +55,10 @@ Kinds = Mapping[str, "type[Network] | str"]
 
 
 class Manifest(BaseModel):
-    """config.json. `parts` maps names to kinds, `tied` to the names that hold the tensor; `metric` is what the task was judged by;
-    `training` are the settings; `result` says how training went (test, validation, scores, seconds, epochs, steps, stopped), None
-    where a number was not finite; `notes` are sentences on the data; `usual` are a forecaster's usual errors, by which its
-    anomalies are scored."""
+    """config.json. `parts` maps names to kinds, `tied` to the names that hold the tensor; `adapter` says what adapters there are
+    and which run has the other tensors; `metric` is what the task was judged by; `training` are the settings; `result` says how
+    training went (test, validation, scores, seconds, epochs, steps, stopped), None where a number was not finite; `notes` are
+    sentences on the data; `usual` are a forecaster's usual errors, by which its anomalies are scored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
     format: int
@@ -70,6 +71,7 @@ class Manifest(BaseModel):
     found: dict[str, Any] = {}
     parts: dict[str, str] = {}
     tied: dict[str, str] = {}
+    adapter: dict[str, Any] = {}
     preprocessing: str | None = None
     data: str = ""
     seed: int = 0
@@ -193,6 +195,8 @@ def _write_network(folder: Path, network: Network, about: Facts) -> tuple[Manife
     for name, part in parts.items():
         written += _write_network(folder / "parts" / _folder_name(name, folder), part, {})[1]
     own, tied = own_tensors(network)
+    own = {name: tensor for name, tensor in own.items() if name not in network.kept}
+    tied = {alias: name for alias, name in tied.items() if alias not in network.kept}
     manifest = Manifest(
         format=FORMAT,
         nnzoo=__version__,
@@ -204,6 +208,7 @@ def _write_network(folder: Path, network: Network, about: Facts) -> tuple[Manife
         found=network.found,
         parts={name: type(part).kind for name, part in parts.items()},
         tied=tied,
+        adapter=noted(network.adapter, folder),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         **about,
     )
@@ -314,9 +319,15 @@ def _read_network(folder: Path, top: Path, digests: Mapping[str, str], kinds: Ki
     kind = _kind(manifest.kind, kinds, folder)
     try:
         config, task = kind.Config.read(manifest.config, manifest.kind), _judged_by(find_task(manifest.task), manifest.metric)
-        build = functools.partial(kind, config, manifest.spec, task, manifest.found, parts)
-        _check_shapes(shapes_of(build), tensors, path)  # before a file that lies can ask for memory
+        bare = functools.partial(kind, config, manifest.spec, task, manifest.found, parts)
+        build = (lambda: wear(bare(), manifest.adapter)) if manifest.adapter else bare
+        shapes, kept = shapes_of(build), dict[str, Any]()
+        if manifest.adapter:
+            kept = base_tensors(folder, manifest.adapter, shapes or build().state_dict(), tensors, kinds)
+            tensors |= kept
+        _check_shapes(shapes, tensors, path)  # before a file that lies can ask for memory
         network = build()
+        network.kept, network.adapter = frozenset(kept), manifest.adapter
     except (ConfigError, Unsuitable) as error:
         raise RunError(f"{folder / CONFIG}: {error}") from None
     _check_shapes(network.state_dict(), tensors, path)
