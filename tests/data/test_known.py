@@ -7,6 +7,7 @@ from sklearn.datasets import load_digits
 from nnzoo.core.errors import DataError
 from nnzoo.data.fetch import SOURCES
 from nnzoo.data.known import known_names, read_known
+from nnzoo.data.known_files import _phrases
 from nnzoo.data.places import find_file, find_folder
 from nnzoo.data.raw import RawImages, RawTable
 
@@ -131,3 +132,19 @@ def test_own_data_come_before_the_cache_and_may_be_packed(tmp_path, monkeypatch)
     (tmp_path / "own" / "names" / "names.txt").write_text("own\n")
     assert read_known("names").texts == ["own"]
     assert find_file(tmp_path / "own" / "names", "other") is None
+
+
+def test_phrases_of_a_tree_come_with_their_degrees_the_whole_last():
+    tree = "(3 (2 (2 so) (4 (3 very) (3 good))) (1 (2 -LRB-) (2 2)))"
+    words = [("so", 2), ("very", 3), ("good", 3), ("very good", 4), ("so very good", 2), ("(", 2), ("2", 2), ("( 2", 1)]
+    assert _phrases(tree) == [*words, ("so very good ( 2", 3)]
+
+
+@needs("sst/trees", "train.txt.gz")
+def test_sst2_phrases_are_judged_parts_of_training_sentences_and_whole_sentences_to_test():
+    raw = read_known("sst2-phrases")
+    assert counts(raw) == {"train": 77_616, "valid": 872, "test": 1821}
+    texts = raw.texts[:77_616]
+    assert len(set(texts)) == len(texts) and "good" in texts and set(raw.labels) == {"negative", "positive"}
+    labels = raw.labels[raw.part == "test"]
+    assert (labels == "negative").sum() == 912  # published with the set
