@@ -27,7 +27,7 @@ from nnzoo.training.devices import device_of
 from nnzoo.training.durable import write_text
 from nnzoo.training.loop import train
 from nnzoo.training.settings import Settings
-from nnzoo.zoo.fitting import build
+from nnzoo.zoo.fitting import build, inherit_weights
 
 Listeners = Sequence[Callable[[Event], Any]]
 
@@ -60,11 +60,20 @@ class Reproduction:
 
 
 def fit(
-    kind: str, prepared: Prepared, seed: int, listen: Listeners = (), config: dict[str, Any] | None = None, **settings: Any
+    kind: str,
+    prepared: Prepared,
+    seed: int,
+    listen: Listeners = (),
+    config: dict[str, Any] | None = None,
+    base: Network | None = None,
+    **settings: Any,
 ) -> Network:
-    """Train a kind on prepared data as `nnzoo train` would, without keeping a run; the trained network."""
+    """Train a kind on prepared data as `nnzoo train` would, without keeping a run; the trained network. `base` is one to go on
+    from, whose weights are copied."""
     chosen = Settings(seed=seed, **settings)
     network = build(kind, config or {}, prepared, seed)
+    if base is not None:
+        inherit_weights(network, base, listen)
     parts: Parts = place(prepared.parts, device_of(chosen.device))
     return train(network, parts, chosen, None, listen).network
 
