@@ -12,6 +12,7 @@ import run_faults
 import sequence_faults
 import table_faults
 import text_faults
+import weight_faults
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 CHAPTERS = {
@@ -20,6 +21,7 @@ CHAPTERS = {
     "Texts and graphs": text_faults.FAULTS,
     "Sequences: texts, pairs, series, music and prompts": sequence_faults.FAULTS,
     "Runs, predictions and full disks": run_faults.FAULTS,
+    "Models from elsewhere": weight_faults.FAULTS,
     "Names, numbers and options": option_faults.FAULTS,
 }
 FAULTS = [fault for faults in CHAPTERS.values() for fault in faults]

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nnzoo.core.errors import ConfigError, NnzooError, RunError, Unsuitable
+from nnzoo.core.errors import ConfigError, NnzooError, RunError
 from nnzoo.core.seeds import seed_default
 from nnzoo.zoo.beginning import run_folder
 from nnzoo.zoo.huggingface import bert, gpt2, llama, t5
@@ -88,17 +88,16 @@ def import_model(
     spec = made.spec(0)
     try:
         config = cls.Config.read(settings, family.kind)
-        build = functools.partial(cls, config, spec, task)
-        check_room(build, str(source))
-        shapes = shapes_of(build)
-        seed_default(0, -1)  # what a headless model lacks begins at random
-        headless = architecture in HEADLESS
-        rows = family.rows(config, spec.outputs, headless)
-        assert shapes is not None
-        ours = to_ours(family, rows, tensors, shapes, str(file))
-        network = build()
-    except (ConfigError, Unsuitable) as error:
+    except ConfigError as error:
         raise RunError(f"{path}: {error}") from None
+    build = functools.partial(cls, config, spec, task)
+    check_room(build, str(path))
+    shapes = shapes_of(build)
+    assert shapes is not None
+    headless = architecture in HEADLESS
+    ours = to_ours(family, family.rows(config, spec.outputs, headless), tensors, shapes, str(file))
+    seed_default(0, -1)  # what a headless model lacks begins at random
+    network = build()
     mine = network.state_dict()
     for name, tensor in ours.items():
         mine[name].copy_(tensor)
