@@ -205,7 +205,7 @@ class T5(EncoderDecoder):
         return self.drop(self.encoder_norm(x_BSD))
 
     def offers(self, h_BSD: Tensor) -> list[tuple[Tensor, Tensor]]:
-        return [layer.looks.offer(h_BSD) for layer in self.decoder]
+        return [layer.looks.offer(h_BSD) for layer in self.decoder]  # type: ignore[union-attr, operator]
 
     def decode(self, symbols_BT: Tensor, state: State) -> Tensor:
         T = symbols_BT.shape[1]

@@ -146,7 +146,7 @@ class Transformer(EncoderDecoder):
         return x_BSD
 
     def offers(self, h_BSD: Tensor) -> list[tuple[Tensor, Tensor]]:
-        return [layer.looks.offer(h_BSD) for layer in self.decoder]
+        return [layer.looks.offer(h_BSD) for layer in self.decoder]  # type: ignore[union-attr, operator]
 
     def decode(self, symbols_BT: Tensor, state: State) -> Tensor:
         y_BTD = self._placed(self.embed, symbols_BT, 0 if state.cache is None else state.cache.used)
