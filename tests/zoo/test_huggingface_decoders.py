@@ -147,3 +147,29 @@ def test_an_imported_model_is_tuned_further_on_a_text(tmp_path: Path) -> None:
         tokenizer_in(tmp_path / "back")("the cat")["input_ids"]
         == nnzoo.load(tmp_path / "tuned").preprocessing.symbols("the cat").tolist()
     )
+
+
+def test_a_model_whose_start_is_its_end_learns_where_lines_end(tmp_path: Path) -> None:
+    saved(tmp_path / "theirs", "gpt2", "bytes", **GPT2)
+    nnzoo.import_model(tmp_path / "theirs", out=tmp_path / "run")
+    (tmp_path / "a.txt").write_text("cat dog\n" * 60)
+    ways = {"budget": "40steps", "config": {"lr": 1e-2, "batch": 16}, "out": tmp_path / "tuned"}
+    nnzoo.train("gpt", tmp_path / "a.txt", from_run=tmp_path / "run", **ways)
+    assert nnzoo.load(tmp_path / "tuned").spec.inputs["text"].lines
+    assert nnzoo.load(tmp_path / "tuned").generate(n=2, temperature=0.0) == ["cat dog", "cat dog"]
+
+
+def test_an_adapter_on_an_imported_model_is_exported_within_its_matrices(tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    saved(tmp_path / "theirs", "llama", "start", **LLAMA)
+    nnzoo.import_model(tmp_path / "theirs", out=tmp_path / "run")
+    (tmp_path / "a.txt").write_text(LINES[2] * 80)
+    ways = {"budget": "5steps", "config": {"lr": 1e-2, "batch": 4}, "out": tmp_path / "tuned", "adapter": "lora", "rank": 4}
+    nnzoo.train("llama", tmp_path / "a.txt", from_run=tmp_path / "run", **ways)
+    nnzoo.export_model(tmp_path / "tuned", out=tmp_path / "back")
+    ours, theirs = nnzoo.load(tmp_path / "tuned").network, AutoModelForCausalLM.from_pretrained(tmp_path / "back").eval()
+    codes_BT = torch.arange(50)[None]
+    with torch.no_grad():
+        torch.testing.assert_close(theirs(codes_BT).logits, ours.logits(ours.states(codes_BT)), atol=1e-4, rtol=0)
+        assert not torch.allclose(nnzoo.load(tmp_path / "run").network.states(codes_BT), ours.states(codes_BT), atol=1e-2)

@@ -162,6 +162,11 @@ class Tokens(Field):
             {self.padding, self.start, *(code for code, symbol in enumerate(self.symbols) if symbol.strip() == UNKNOWN_SYMBOL)}
         )
 
+    @property
+    def begins(self) -> list[int]:
+        """The code that stands before a line and nowhere else; none where it also ends lines."""
+        return [self.start] if self.lines and self.start not in (-1, self.end) else []
+
     def text(self, codes: Sequence[int]) -> str:
         """The text of some codes, up to the first end."""
         codes = codes[: codes.index(self.end)] if self.end in codes else codes
@@ -324,7 +329,36 @@ class Future(Field):
         return y_BHC * y_BHC.new_tensor(self.std) + y_BHC.new_tensor(self.mean)
 
 
-AnyField = Annotated[Table | Image | Tokens | Series | Graph | Classes | Values | Tags | Future, Option(discriminator="type")]
+class Span(Field):
+    """A piece of the input that answers a question about it. Stored as the places of its first and last symbol in the input's row
+    (N 2, long), taken so (B 2).
+
+    A row reads: start, question, `separator`, context, one last symbol; the piece stands in the context. `longest` is how many
+    symbols an answer has at most.
+    """
+
+    type: Literal["span"] = "span"
+    separator: int
+    longest: int
+    key: ClassVar[str] = "places"
+
+    @property
+    def size(self) -> int:
+        """Numbers at every symbol: whether the answer starts there, whether it ends there."""
+        return 2
+
+    def second(self, tokens_BT: Tensor) -> Tensor:
+        """What stands after the first separator of a row (B T, bool), padding too."""
+        parts_BT = tokens_BT == self.separator
+        return (parts_BT.cumsum(1) - parts_BT.long()) > 0
+
+    def inside(self, sequence: Sequences) -> Tensor:
+        """The symbols of the context (B T, bool): after the first separator, before a row's last symbol."""
+        places_T = torch.arange(sequence.tokens_BT.shape[1], device=sequence.tokens_BT.device)
+        return self.second(sequence.tokens_BT) & (places_T < sequence.lengths_B[:, None] - 1)
+
+
+AnyField = Annotated[Table | Image | Tokens | Series | Graph | Classes | Values | Tags | Future | Span, Option(discriminator="type")]
 
 
 class Spec(BaseModel):

@@ -149,7 +149,12 @@ class TextPreprocessing(Preprocessing):
     def spec(self, train_size: int) -> Spec:
         outputs: dict[str, AnyField] = {self.label_name: Classes(labels=self.labels)} if self.labels else {}
         padding, start, end, _ = self.special
-        frame: dict[str, Any] = {"start": start, "end": end, "padding": max(0, padding)}
+        frame: dict[str, Any] = {
+            "start": start,
+            "end": end,
+            "padding": max(0, padding),
+            "all_written": isinstance(self.units, Tokenizer),
+        }
         field = Tokens(vocabulary=self.vocabulary, longest=self.longest, lines=self.lines, **frame)
         return Spec(inputs={"text": field}, outputs=outputs, train_size=train_size)
 

@@ -71,7 +71,7 @@ def write_best(
         raise ConfigError(
             f"a beam search needs prompt and text within the context of {context} symbols; ask for fewer, or leave it out"
         )
-    forbidden = sorted({*never, *((field.start,) if field.lines else ())})
+    forbidden = sorted({*never, *field.begins})
     was_training = network.training
     network.eval()
     written: list[list[int]] = []
@@ -79,7 +79,7 @@ def write_best(
         state = network.start(1, room)
         if len(row) > 1:
             state, _ = read(network, state, torch.tensor([row[:-1]], device=network.device))
-        end = field.end if field.lines else None
+        end = field.end if field.lines or field.all_written else None
         written += _search(network, state, torch.tensor(row[-1:], device=network.device), end, forbidden, beam, tokens, alpha)
     if was_training:
         network.train()

@@ -79,7 +79,7 @@ def write(
     network.eval()
     device, lengths = network.device, [len(row) for row in rows]
     shortest, longest = min(lengths), max(lengths)
-    forbidden = sorted({*never, *((field.start,) if field.lines else ())})
+    forbidden = sorted({*never, *field.begins})
     ban_V = torch.zeros(field.vocabulary, device=device)
     ban_V[forbidden] = -torch.inf
     seen_RV = _seen(rows, field.vocabulary).to(device) if repetition != 1 else None
@@ -201,7 +201,7 @@ def begun(prompt: Sequence[int], field: Tokens, opening: int | None, context: in
     for code in prompt:
         if not 0 <= code < field.vocabulary:
             raise ConfigError(f"the prompt holds code {code}, and the vocabulary has {field.vocabulary}")
-    if field.lines and not (prompt and prompt[0] == field.start):
+    if field.lines and field.start >= 0 and not (prompt and prompt[0] == field.start):
         prompt = [field.start, *prompt]
     elif not prompt:
         if opening is None:
