@@ -93,8 +93,9 @@ class Predictor(Baseline):
         return field.size
 
 
-def baselines_for(spec: Spec) -> list[type[Baseline]]:
-    """The baselines that fit data of this shape, plainest first."""
+def baselines_for(spec: Spec, task: str = "") -> list[type[Baseline]]:
+    """The baselines that fit data of this shape, plainest first; without a target also by what is asked of the data."""
+    from nnzoo.comparing import filling_baselines as filling
     from nnzoo.comparing import linear_baselines as linear
     from nnzoo.comparing import made_baselines as made
     from nnzoo.comparing import plain_baselines as plain
@@ -103,6 +104,8 @@ def baselines_for(spec: Spec) -> list[type[Baseline]]:
     from nnzoo.comparing import translation_baselines as translation
     from nnzoo.comparing import tree_baselines as trees
 
+    if task == "fill-mask":
+        return [filling.SymbolShares, filling.BothNeighbours]
     if not spec.outputs:
         by_input: dict[type, list[type[Baseline]]] = {
             Tokens: [sequence.Unigram, sequence.NGram],

@@ -75,7 +75,7 @@ def _told(comparison: Comparison) -> tuple[str, str]:
         return heading, _numbers(comparison, a, b)
     if spec.only("outputs", Image):
         return heading, _pictures(comparison, a, b)
-    if not spec.outputs and spec.only("inputs", Tokens):
+    if not spec.outputs and spec.only("inputs", Tokens) and comparison.prepared.task.name == "text-generation":
         return heading, _texts(comparison, a, b)
     return "", ""
 

@@ -123,7 +123,7 @@ class Race:
             )
             for name, make in able.items()
         }
-        self.baseline_kinds = baselines_for(given.spec)
+        self.baseline_kinds = baselines_for(given.spec, given.judge.name)
         self.baselines: dict[str, Result] = {}
         self.waiting = list(self.baseline_kinds)
         trials = sum(kind.study.length for kind in self.kinds.values() if kind.study is not None)

@@ -68,8 +68,6 @@ class Fills(Protocol):
 
     mask: int
     """The symbol that hides another; it may be one that the vocabulary does not have."""
-    context: int
-    """Symbols that are seen together; longer texts are read in blocks of so many."""
 
     def fill(self, inputs: dict[str, Any], places_BT: Tensor) -> Tensor:
         """Logits of the symbol at each place that is true (M V), rows in order, in each from the left."""

@@ -128,7 +128,9 @@ def sst_phrases() -> RawTexts:
 
 def _phrases(tree: str) -> list[tuple[str, int]]:
     """Every phrase of a tree in brackets with its degree from 0 to 4, the whole last: "(3 (2 so) (4 good))" has three."""
-    found, open_ones, words = [], [], []
+    found: list[tuple[str, int]] = []
+    open_ones: list[tuple[int, int]] = []
+    words: list[str] = []
     for degree, word, _ in _TREE.findall(tree):
         if degree:
             open_ones.append((int(degree), len(words)))

@@ -29,6 +29,7 @@ from nnzoo.tasks.text_generation import AT_ONCE, COUNTED, TextGeneration, whole_
 
 ALWAYS = 1810  # the seed of what is hidden when a network is scored
 ROWS = 64  # lines read at once
+BLOCK = 256  # symbols of a long text that are shown together, so that what is hidden is the same for every network
 
 
 class FillMask(Task):
@@ -48,7 +49,7 @@ class FillMask(Task):
 
     @torch.no_grad()
     def evaluate(self, network: Any, dataset: Dataset, seed: int = 0, reference: Dataset | None = None) -> Evaluation:
-        """Lines are read in batches, one long text in blocks of what the network can see.
+        """Lines are read in batches, one long text in blocks of `BLOCK` symbols.
 
         `rows` are the shares of lines (of blocks of a long text) in the metric: their mean is nats per token.
         """
@@ -58,7 +59,7 @@ class FillMask(Task):
         if was_training:
             network.eval()
         nats, right, counts = [], 0, 0
-        for k, sequence in enumerate(_lines(dataset, name) if field.lines else _blocks(dataset, network.context)):
+        for k, sequence in enumerate(_lines(dataset, name) if field.lines else _blocks(dataset)):
             hidden = hide(sequence, field, network.mask, generator(ALWAYS, k))
             logits_MV = network.fill({name: hidden.sequence}, hidden.places_BT).float()
             nats_M = F.cross_entropy(logits_MV, hidden.truth_M, reduction="none").double()
@@ -90,16 +91,16 @@ def _lines(dataset: Dataset, name: str) -> Iterator[Sequences]:
         yield batch.inputs[name]
 
 
-def _blocks(dataset: Dataset, context: int) -> Iterator[Sequences]:
+def _blocks(dataset: Dataset) -> Iterator[Sequences]:
     """A long text in blocks; the last may be shorter."""
     text_T = whole_text(dataset)
-    blocks, size = len(text_T) // context, max(1, AT_ONCE // context)
+    blocks, size = len(text_T) // BLOCK, max(1, AT_ONCE // BLOCK)
     for first in range(0, blocks, size):
         last = min(first + size, blocks)
-        tokens_BT = text_T[first * context : last * context].long().to(dataset.device).view(-1, context)
-        yield Sequences(tokens_BT, torch.full((last - first,), context, device=dataset.device))
-    if len(text_T) % context:
-        rest_1T = text_T[blocks * context :].long().to(dataset.device)[None]
+        tokens_BT = text_T[first * BLOCK : last * BLOCK].long().to(dataset.device).view(-1, BLOCK)
+        yield Sequences(tokens_BT, torch.full((last - first,), BLOCK, device=dataset.device))
+    if len(text_T) % BLOCK:
+        rest_1T = text_T[blocks * BLOCK :].long().to(dataset.device)[None]
         yield Sequences(rest_1T, torch.tensor([rest_1T.shape[1]], device=dataset.device))
 
 

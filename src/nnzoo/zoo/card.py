@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from nnzoo.core.fields import AnyField, Classes, Future, Graph, Image, Series, Table, Tags, Tokens, Values
+from nnzoo.core.fields import AnyField, Classes, Future, Graph, Image, Series, Span, Table, Tags, Tokens, Values
 
 if TYPE_CHECKING:
     from nnzoo.core.network import Network
@@ -21,6 +21,7 @@ PIPELINES = (
     "image-classification",
     "text-classification",
     "text-generation",
+    "fill-mask",
     "unconditional-image-generation",
 )
 
@@ -101,6 +102,8 @@ def describe(field: AnyField) -> str:
             return f"{length} steps of {field.size} {'notes or switches' if field.binary else 'numbers'} each"
         case Tags():
             return f"one of {field.size} labels at every step"
+        case Span():
+            return f"a piece of the context, of {field.longest} symbols at most"
         case Future():
             return f"the next {field.horizon} steps of {', '.join(field.names[:10])}{', ...' if len(field.names) > 10 else ''}"
         case Values():
@@ -121,7 +124,9 @@ def _scores(manifest: Manifest) -> list[str]:
 
 def _use(manifest: Manifest, name: str) -> list[str]:
     load = ["import nnzoo", f"model = nnzoo.load({json.dumps(name)})"]
-    if not manifest.spec.outputs:
+    if manifest.task == "fill-mask":
+        python, shell = [*load, 'print(model.predict("a text with a [MASK]"))'], f'nnzoo predict {name} "a text with a [MASK]"'
+    elif not manifest.spec.outputs:
         prompted = isinstance(next(iter(manifest.spec.inputs.values())), Tokens)
         python = [*load, "print(model.generate(n=5)[0])" if prompted else "made = model.generate(n=5)"]
         shell = f"nnzoo generate {name} --n 5"
