@@ -28,7 +28,7 @@ def test_the_symbol_between_two_known_ones_is_found_from_either_side() -> None:
     assert baselines_for(READY.spec, READY.task.name) == [SymbolShares, BothNeighbours]
     assert READY.spec.inputs["text"].vocabulary == 7
     assert guesses(BothNeighbours, 1, A, MASK, C, 2)[0, B] > 0.93
-    assert guesses(BothNeighbours, 1, A, MASK)[0, B] > 0.9  # nothing after it
+    assert guesses(BothNeighbours, 1, A, MASK)[0, B] > 0.8  # nothing after it
     first, second = guesses(BothNeighbours, 1, A, MASK, MASK, A, 2)  # each has one neighbour that is hidden
     assert first.argmax() == B and second.argmax() == C
     alone = guesses(BothNeighbours, MASK)[0]
