@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -156,7 +157,12 @@ def test_a_bert_of_ours_goes_to_transformers_with_its_own_mask(tmp_path: Path) -
     wanted = AutoModelForMaskedLM.from_pretrained(tmp_path / "out").eval()(sequence.tokens_BT).logits
     size = ours.preprocessing.vocabulary
     torch.testing.assert_close(wanted[..., :size], ours.network({"text": sequence})["text"], atol=1e-4, rtol=0)
-    assert not wanted.argmax(2).eq(size).any()
+    assert not wanted.argmax(2).eq(size).any() and words.mask_token_id == size
+    nnzoo.import_model(tmp_path / "out", out=tmp_path / "again")
+    gap = ["the [MASK] sat"]
+    mine, theirs = nnzoo.predict(tmp_path / "run", gap), nnzoo.predict(tmp_path / "again", gap)
+    assert list(mine["symbol"]) == list(theirs["symbol"])
+    np.testing.assert_allclose(mine["probability"], theirs["probability"], rtol=1e-5)
 
 
 def test_what_has_no_counterpart_is_not_exported(tmp_path: Path) -> None:

@@ -91,10 +91,11 @@ def _as_theirs(network: Network, preprocessing: Preprocessing | None, manifest: 
     if pairs and pre.units[0].facts() != pre.units[1].facts():
         raise ConfigError(f"{manifest.kind} reads and writes in units of their own here, which has no layout in transformers")
     units, context = (pre.units[0], None) if pairs else (pre.units, config.context)
-    files = files_of(units, "" if pairs else pre.characters, pairs or pre.lines, context)
     vocabulary = len(network.embed.weight)  # type: ignore[arg-type, union-attr]
+    masked = not pairs and vocabulary > pre.vocabulary
+    files = files_of(units, "" if pairs else pre.characters, pairs or pre.lines, context, masked)
     special = Special() if units is None else units.special
-    if "cls.predictions.bias" in tensors and len(tensors["cls.predictions.bias"]) < vocabulary:
+    if masked and "cls.predictions.bias" in tensors:  # what hides others is never the answer
         import torch
 
         tensors["cls.predictions.bias"] = torch.cat([tensors["cls.predictions.bias"], torch.tensor([-1e4])])

@@ -13,7 +13,7 @@ from nnzoo.data.units import END, FIRST, START, UNKNOWN, Special, Units
 from nnzoo.zoo.huggingface.folder import facts_of
 
 FILE, ABOUT, NAMES = "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"
-PADDED, BEGIN, FINISH = "<pad>", "<s>", "</s>"
+PADDED, BEGIN, FINISH, MASK = "<pad>", "<s>", "</s>", "[MASK]"
 _EXACT = r" ?\w+| ?[^\w\s]+|\s"  # as nnzoo divides texts into words and byte-pair units that keep every space
 
 
@@ -51,6 +51,8 @@ def tokenizer_of(folder: Path, config: Mapping[str, Any], vocabulary: int, longe
         return said if isinstance(said, int) and 0 <= said < vocabulary else NONE
 
     special = Special(code("pad"), code("bos", "cls"), code("eos", "sep"), code("unk"))
+    if special.unknown in (special.start, special.end):  # bytes are never unknown, so that GPT-2 names its end there
+        special = special._replace(unknown=NONE)
     said = facts_of(folder / "generation_config.json", needed=False).get("eos_token_id", config.get("eos_token_id"))
     listed = said if isinstance(said, list) else [said]
     ends = [one for one in listed if isinstance(one, int) and 0 <= one < vocabulary]
@@ -58,17 +60,20 @@ def tokenizer_of(folder: Path, config: Mapping[str, Any], vocabulary: int, longe
     return Tokenizer(content, vocabulary, special, code("mask"), ends, longest, about)
 
 
-def files_of(units: Units | Tokenizer | None, characters: str, lines: bool, context: int | None) -> dict[str, Any] | None:
-    """tokenizer.json and tokenizer_config.json by name; None for units that they cannot express."""
+def files_of(
+    units: Units | Tokenizer | None, characters: str, lines: bool, context: int | None, masked: bool = False
+) -> dict[str, Any] | None:
+    """tokenizer.json and tokenizer_config.json by name; None for units that they cannot express. `masked`: one code more than there
+    are units hides others."""
     if isinstance(units, Tokenizer):
         return {FILE: units.content, ABOUT: units.about or _about(units, context)}
     if units is not None and not units.exact:
         return None
     pieces = list(characters) if units is None else list(units.pieces)
     special = [PADDED, BEGIN, FINISH, UNKNOWN_SYMBOL]
-    if set(special) & set(pieces):
+    if {*special, MASK} & set(pieces):
         return None
-    code_of = {piece: code for code, piece in enumerate([*special, *pieces])}
+    code_of = {piece: code for code, piece in enumerate([*special, *pieces, *([MASK] if masked else [])])}
     model: dict[str, Any] = {"type": "WordLevel", "vocab": code_of, "unk_token": UNKNOWN_SYMBOL}
     if units is not None and units.merges:
         model = {"type": "BPE", "vocab": code_of, "merges": [list(merge) for merge in units.merges], "unk_token": UNKNOWN_SYMBOL}
@@ -79,7 +84,7 @@ def files_of(units: Units | Tokenizer | None, characters: str, lines: bool, cont
         "version": "1.0",
         "truncation": None,
         "padding": None,
-        "added_tokens": [_added(code, special[code]) for code in (0, START, END)],
+        "added_tokens": [_added(code_of[name], name) for name in (PADDED, BEGIN, FINISH, *([MASK] if masked else []))],
         "normalizer": None,
         "pre_tokenizer": {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False},
         "post_processor": _frame() if lines else None,
@@ -87,6 +92,7 @@ def files_of(units: Units | Tokenizer | None, characters: str, lines: bool, cont
         "model": model,
     }
     names = {"pad_token": PADDED, "bos_token": BEGIN, "eos_token": FINISH, "unk_token": UNKNOWN_SYMBOL}
+    names |= {"mask_token": MASK} if masked else {}
     about = {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False, "model_max_length": context}
     assert code_of[UNKNOWN_SYMBOL] == UNKNOWN == FIRST - 1
     return {FILE: content, ABOUT: {**about, **names}}
