@@ -30,7 +30,7 @@ from nnzoo.core.abilities import Embeds, Predicts, Steps
 from nnzoo.core.dataset import Batch
 from nnzoo.core.errors import ConfigError
 from nnzoo.core.feeds import Feed, blocks, shuffled
-from nnzoo.core.fields import Classes, Sequences, Spec, Tags, Tokens, Values
+from nnzoo.core.fields import Classes, Sequences, Span, Spec, Tags, Tokens, Values
 from nnzoo.core.learning import AdamW, Clock, Descend, Loss, Schedule, Stage
 from nnzoo.core.network import Can, Network, NetworkConfig, No
 from nnzoo.core.search import Choice, Integers, LogUniform, Space, Uniform
@@ -88,8 +88,8 @@ class Decoder(Network):
             if task.name != "text-generation":
                 return No(f"{name} writes text, or answers about one; leave --task out, or name a target")
             return Can((Steps, Embeds))
-        if not all(isinstance(field, (Classes, Values, Tags)) for field in spec.outputs.values()):
-            return No(f"{name} answers with classes, numbers or labels of each symbol; the target is none of these")
+        if not all(isinstance(field, (Classes, Values, Tags, Span)) for field in spec.outputs.values()):
+            return No(f"{name} answers with classes, numbers, labels of each symbol or a piece; the target is none of these")
         if task.name == "text-generation":
             return No(f"{name} writes where there is no target; leave the target out, or name the task that asks for it")
         return Can((Predicts, Embeds))
@@ -114,13 +114,9 @@ class Decoder(Network):
         sequence: Sequences = inputs[self.name]
         if self.writes:
             return {self.name: self.logits(self._of_blocks(sequence.tokens_BT))}
-        T = sequence.tokens_BT.shape[1]
-        sequence = Sequences(sequence.tokens_BT[:, : self.context], sequence.lengths_B.clamp(max=self.context))
-        h_BTD = self.states(sequence.tokens_BT)
-        answers = self.heads(last_of(h_BTD, sequence), h_BTD)
-        for name in self.heads.stepwise:  # of symbols that it does not see it knows nothing
-            answers[name] = F.pad(answers[name], (0, 0, 0, T - h_BTD.shape[1]))
-        return answers
+        seen = Sequences(sequence.tokens_BT[:, : self.context], sequence.lengths_B.clamp(max=self.context))
+        h_BTD = self.states(seen.tokens_BT)
+        return self.heads(last_of(h_BTD, seen), h_BTD, sequence)
 
     def _of_blocks(self, tokens_BT: Tensor) -> Tensor:
         """States of a text that may be longer than the context, block by block (B T D)."""

@@ -32,7 +32,7 @@ from nnzoo.core.abilities import Predicts, Steps
 from nnzoo.core.dataset import Batch
 from nnzoo.core.errors import ConfigError
 from nnzoo.core.feeds import Feed, shuffled, windows
-from nnzoo.core.fields import Classes, Course, Future, Image, Sequences, Series, Spec, Tags, Tokens, Values
+from nnzoo.core.fields import Classes, Course, Future, Image, Sequences, Series, Span, Spec, Tags, Tokens, Values
 from nnzoo.core.learning import AdamW, Clock, Descend, Loss, Schedule, Stage
 from nnzoo.core.network import Can, Network, NetworkConfig, No
 from nnzoo.core.search import Integers, LogIntegers, LogUniform, Space, Uniform
@@ -93,8 +93,10 @@ class Recurrent(Network):
             if writes is None or not isinstance(field, writes) or (isinstance(field, Series) and not field.binary):
                 return No(f"{name} writes text or piano rolls, or answers about a sequence; give it one of these, or name a target")
             return Can((Steps,))
-        if not all(isinstance(field, (Classes, Values, Tags, Future)) for field in spec.outputs.values()):
-            return No(f"{name} answers with classes, numbers, labels of each step or the next steps; the target is none of these")
+        if not all(isinstance(field, (Classes, Values, Tags, Span, Future)) for field in spec.outputs.values()):
+            return No(
+                f"{name} answers with classes, numbers, labels of each step, a piece or the next steps; the target is none of these"
+            )
         if isinstance(field, Image) and any(isinstance(field, Tags) for field in spec.outputs.values()):
             return No(f"{name} labels the steps of a sequence, and a picture has none; give a sequence")
         if writes is not None:
@@ -218,7 +220,8 @@ class Recurrent(Network):
         if self.config.bidirectional:
             H = self.config.hidden
             last_BH = torch.cat([last_BH[:, :H], h_BTH[:, 0, H:]], 1)
-        return self.level.back(self.heads(last_BH, h_BTH), value)
+        sequence = value if isinstance(value, Sequences) else None
+        return self.level.back(self.heads(last_BH, h_BTH, sequence), value)
 
     # ---- writing step by step
 

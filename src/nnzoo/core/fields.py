@@ -358,7 +358,8 @@ class Span(Field):
         return self.second(sequence.tokens_BT) & (places_T < sequence.lengths_B[:, None] - 1)
 
 
-AnyField = Annotated[Table | Image | Tokens | Series | Graph | Classes | Values | Tags | Future | Span, Option(discriminator="type")]
+_Known = Table | Image | Tokens | Series | Graph | Classes | Values | Tags | Future | Span
+AnyField = Annotated[_Known, Option(discriminator="type")]
 
 
 class Spec(BaseModel):

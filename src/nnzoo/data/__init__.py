@@ -21,6 +21,7 @@ _WHERE = {
     "RawImages": "raw",
     "RawSequences": "raw",
     "RawPairs": "raw",
+    "RawQuestions": "raw",
     "RawSeries": "raw",
     "RawTable": "raw",
     "RawTexts": "raw",

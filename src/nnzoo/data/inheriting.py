@@ -14,7 +14,8 @@ from nnzoo.core.errors import ConfigError, DataError
 from nnzoo.data import corpus
 from nnzoo.data.labels import sorted_labels
 from nnzoo.data.preprocessing import Preprocessing
-from nnzoo.data.raw import Raw, RawCorpus, RawTexts
+from nnzoo.data.question_preprocessing import questions_like
+from nnzoo.data.raw import Raw, RawCorpus, RawQuestions, RawTexts
 from nnzoo.data.text_preprocessing import TextPreprocessing
 
 
@@ -23,6 +24,8 @@ def adapted(inherit: Preprocessing, raw: Raw, rows: np.ndarray, **ways: Any) -> 
     Raises DataError, ConfigError."""
     if isinstance(inherit, TextPreprocessing) and isinstance(raw, RawTexts):
         return _texts(inherit, raw, rows, **ways)
+    if isinstance(raw, RawQuestions):
+        return questions_like(inherit, raw, rows, ways.get("units"))
     return inherit
 
 

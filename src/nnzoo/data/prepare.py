@@ -30,13 +30,12 @@ from nnzoo.data.labelled_texts import judged
 from nnzoo.data.pairs import towards
 from nnzoo.data.places import physical_memory
 from nnzoo.data.preprocessing import Opened, Preprocessing
-from nnzoo.data.raw import Raw, RawGraph, RawImages, RawPairs, RawSequences, RawSeries, RawTable, RawTexts
+from nnzoo.data.questions import OF_TEXTS, alike, open_for
+from nnzoo.data.raw import Raw, RawGraph, RawImages, RawPairs, RawQuestions, RawSequences, RawSeries, RawTable, RawTexts
 from nnzoo.data.reading import read, read_known
 from nnzoo.data.series_parts import is_series, prepare_series
 from nnzoo.data.table_preprocessing import TablePreprocessing, output_kind
 from nnzoo.data.tables import known_column
-from nnzoo.data.text_to_text import TASKS as PAIRED
-from nnzoo.data.text_to_text import read_pairs_for
 
 TARGET_NAMES = ("target", "label", "class", "y")
 TEXT_VALID = TEXT_TEST = 0.05  # of the characters of one long text (`MOST_HELD` of them at most)
@@ -48,10 +47,11 @@ _SORTS: tuple[tuple[type[Raw], str, str], ...] = (
     (RawSequences, "sequences", "SequencePreprocessing"),
     (RawSeries, "series", "SeriesPreprocessing"),
     (RawPairs, "pairs", "PairPreprocessing"),
+    (RawQuestions, "questions", "QuestionPreprocessing"),
 )
 T = TypeVar("T")
 _MODULES = {"table": "table", "images": "image", "texts": "text", "graph": "graph"}
-_MODULES |= {"sequences": "sequence", "pairs": "pair", "series": "series"}
+_MODULES |= {"sequences": "sequence", "pairs": "pair", "series": "series", "questions": "question"}
 
 
 def _naming_the_data(function: Callable[..., T]) -> Callable[..., T]:
@@ -120,7 +120,7 @@ def infer_task(raw: Raw, targets: Sequence[str] = ()) -> str:
         if not labelled and raw.tags is None and not raw.binary:
             raise DataError("these sequences have nothing to predict; give numbers, labels or labels at every step beside them")
         return "sequence-classification" if labelled else "sequence-tagging" if raw.tags is not None else "polyphonic-music"
-    return raw.asks if isinstance(raw, RawPairs) else "node-classification"
+    return raw.asks if isinstance(raw, (RawPairs, RawQuestions)) else "node-classification"
 
 
 def unlabelled(task: str) -> bool:
@@ -169,22 +169,23 @@ def prepare(
     Official parts are honoured where `split` is "random"; "group:COL" keeps groups together, "time:COL" tests on the newest rows.
     `valid` and `test` are sources of their own. `inherit` is a trained model's preprocessing, used instead of a new one. Rows of
     which no target is known are left out; with `dedup` also those that repeat another exactly or nearly (a row of the test part
-    stays, its copies in training go). `units` is what texts are made of: characters, words, bpe or bpe:SIZE;
-    of pairs, `targets` names the side that is the answer.
-    Series, and tables of which forecasting is asked, are divided in time: `horizon` steps are
-    forecast from the `history` before them, with `calendar` also from the dates of the steps to come. `listen` hears how far
-    the reading of a text larger than memory is. Raises DataError or ConfigError.
+    stays, its copies in training go). `units` is what texts are made of: characters, words, bpe or bpe:SIZE; of pairs, `targets`
+    names the side that is the answer. Series, and tables of which forecasting is asked, are divided in time: `horizon` steps are
+    forecast from the `history` before them, with `calendar` also from the dates of the steps to come. `listen` hears how far the
+    reading of a text larger than memory is. Raises DataError or ConfigError.
     """
-    raw = read_pairs_for(task, source, _only(targets)) if task in PAIRED else read(source)
-    if isinstance(raw, RawPairs):
-        raw, targets, task = towards(raw, _only(targets)), (), task or raw.asks
+    raw = open_for(task, source, _only(targets)) if task in OF_TEXTS else read(source)
+    if isinstance(raw, (RawPairs, RawQuestions)):
+        raw = towards(raw, _only(targets)) if isinstance(raw, RawPairs) else raw
+        targets, task = (), task or raw.asks
+        raw = alike("texts", raw) if task == "text-classification" else raw
     if isinstance(raw, RawTable) and task in (None, "text-classification"):
         names, _ = choose_targets(raw, targets, task)
         found = (
             judged(raw, names[0], task is not None) if len(names) == 1 and known_column(raw, names[0], "target column") else None
         )
         raw, targets = (raw, targets) if found is None else (found, ())
-    if units is not None and not isinstance(raw, (RawPairs, RawTexts)):
+    if units is not None and not isinstance(raw, (RawPairs, RawQuestions, RawTexts)):
         raise ConfigError(f"--units {units} needs texts; leave it out, or write --task translation or text-classification")
     if not len(raw):
         raise DataError(f"{raw.name} has no rows; give data with at least three")
@@ -278,6 +279,7 @@ def open_like(preprocessing: Preprocessing, source: Any, train_size: int = 0, to
     """New data as a trained model sees them: whatever `read` opens, or the preprocessing itself. `to_answer`: those rows alone
     that a prediction answers. Raises DataError."""
     raw = read(source) if isinstance(source, (Raw, tuple)) else read_known(source) or preprocessing.read(source)
+    raw = alike(preprocessing.sort, raw)
     _same_sort(preprocessing, raw)
     return preprocessing.ask(raw, train_size) if to_answer else preprocessing.open(raw, train_size)
 
@@ -325,7 +327,8 @@ def _inherited_targets(inherit: TablePreprocessing, targets: Sequence[str] | str
 def _preprocessing(raw: Raw, rows: np.ndarray, inherit: Preprocessing | None, ways: dict[str, Any]) -> Preprocessing:
     if inherit is None:
         return sorts()[sort_of(raw)].fit(raw, rows, **ways)
-    _same_sort(inherit, raw)
+    if not isinstance(raw, RawQuestions):
+        _same_sort(inherit, raw)
     return adapted(inherit, raw, rows, **ways)
 
 

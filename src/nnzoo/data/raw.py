@@ -116,6 +116,21 @@ class RawPairs(Raw):
 
 
 @dataclass
+class RawQuestions(Raw):
+    """Questions, what each is about, and its answer there: the text, and its first character in the context (None where that is
+    to be found)."""
+
+    questions: list[str]
+    contexts: list[str]
+    answers: list[str] | None = None
+    starts: list[int] | None = None
+    asks: str = "extractive-question-answering"
+
+    def __len__(self) -> int:
+        return len(self.questions)
+
+
+@dataclass
 class RawGraph(Raw):
     """One graph; a row is a node: features (N F, float32), undirected edges once each (2 E), labels (N, strings)."""
 

@@ -36,10 +36,10 @@ def read_pairs_for(task: str, source: Any, target: str | None = None) -> RawPair
     if raw is None:
         raw = read_table(source) if is_table(source) else read(source)
     if isinstance(raw, RawTable):
-        answer = _named(raw.frame, (target,) if target else SUMMARIES if task == "summarization" else ANSWERS)
+        answer = named(raw.frame, (target,) if target else SUMMARIES if task == "summarization" else ANSWERS)
         sources = sources_of(task, raw.frame, answer)
         if sources is not None and answer is not None:
-            right = [_first(cell) for cell in raw.frame[answer]]
+            right = [first_of(cell) for cell in raw.frame[answer]]
             return usable(RawPairs(raw.name, sources, right, ("text", answer), part=raw.part, notes=raw.notes))
         if target is None and len(raw.frame.columns) != 2:
             wanted = "text and summary" if task == "summarization" else "question, context and answer"
@@ -61,14 +61,14 @@ def is_table(source: Any) -> bool:
 def read_questions(task: str, source: Any) -> RawPairs:
     """A table of what a trained model is to answer, with right answers or without. Raises DataError."""
     raw = read_table(source)
-    answer = _named(raw.frame, SUMMARIES if task == "summarization" else ANSWERS)
+    answer = named(raw.frame, SUMMARIES if task == "summarization" else ANSWERS)
     sources = sources_of(task, raw.frame, answer)
     if sources is None:
         if len(raw.frame.columns) > 2:
             needed = "text" if task == "summarization" else "question and context"
             raise DataError(f"{raw.name} has no column called {needed}; it has {', '.join(map(str, raw.frame.columns))}")
         sources, answer = [_text(cell) for cell in raw.frame.iloc[:, 0]], raw.frame.columns[1] if raw.frame.shape[1] == 2 else None
-    right = None if answer is None else [_first(cell) for cell in raw.frame[answer]]
+    right = None if answer is None else [first_of(cell) for cell in raw.frame[answer]]
     return RawPairs(raw.name, sources, right, ("text", "answer" if answer is None else str(answer)))
 
 
@@ -76,9 +76,9 @@ def sources_of(task: str, frame: pd.DataFrame, answer: str | None) -> list[str] 
     """What is to be read in every row; None where no column is called so."""
     others = frame.drop(columns=[answer]) if answer is not None else frame
     if task == "summarization":
-        text = _named(others, TEXTS)
+        text = named(others, TEXTS)
         return None if text is None else [_text(cell) for cell in frame[text]]
-    question, context = _named(others, QUESTIONS), _named(others, CONTEXTS)
+    question, context = named(others, QUESTIONS), named(others, CONTEXTS)
     if question is None:
         return None
     if context is None:
@@ -91,7 +91,7 @@ def asked(question: str, context: str = "") -> str:
     return f"question: {question}" + (f" context: {context}" if context else "")
 
 
-def _named(frame: pd.DataFrame, names: tuple[str | None, ...]) -> str | None:
+def named(frame: pd.DataFrame, names: tuple[str | None, ...]) -> str | None:
     """The column that bears the first of these names, in whatever letters."""
     found = {str(column).strip().lower(): str(column) for column in reversed(frame.columns)}
     return next((found[name.lower()] for name in names if name is not None and name.lower() in found), None)
@@ -101,7 +101,7 @@ def _text(cell: Any) -> str:
     return "" if cell is None or cell != cell else str(cell)
 
 
-def _first(cell: Any) -> str:
+def first_of(cell: Any) -> str:
     """A text, or the first of those that a cell holds."""
     while isinstance(cell, (dict, list)):
         inner = cell.get("text", []) if isinstance(cell, dict) else cell

@@ -72,6 +72,9 @@ class Tokenizer:
         """The piece of text of every code: "" for those that are no text, spaces as spaces."""
         no_text = {token["id"] for token in self.content.get("added_tokens", []) if token.get("special")}
         pieces = ["" if code in no_text else piece for code, piece in enumerate(self.pieces)]
+        if self.content["model"].get("type") == "WordPiece":  # which marks what goes on with a word, not where one begins
+            mark = self.content["model"].get("continuing_subword_prefix", "##")
+            pieces = [piece.removeprefix(mark) if piece.startswith(mark) else f" {piece}" if piece else "" for piece in pieces]
         if self.special.unknown >= 0:
             pieces[self.special.unknown] = UNKNOWN_SYMBOL
         return tuple(piece.replace("\u2581", " ") for piece in pieces)
@@ -79,6 +82,15 @@ class Tokenizer:
     def codes(self, text: str) -> list[int]:
         """A text as codes, with what the tokenizer puts around it."""
         return self._encoder.encode(text).ids
+
+    def asked(self, question: str, context: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Both as codes, with what the tokenizer puts around and between them, and where in the context each code stands ((0, 0):
+        nowhere). Longer ones than `longest` are cut, the longer of the two first. Raises DataError where nothing divides them."""
+        found = self._encoder.encode(question, context)
+        second = found.sequence_ids.index(1) if 1 in found.sequence_ids else len(found.ids)
+        if self.special.end not in found.ids[:second]:
+            raise DataError("its tokenizer puts nothing between a question and its context, so that they cannot be told apart")
+        return found.ids, [span if side == 1 else (0, 0) for span, side in zip(found.offsets, found.sequence_ids)]
 
     def bare(self, text: str) -> list[int]:
         """A text as codes, with nothing around it."""

@@ -16,7 +16,7 @@ from nnzoo.data import corpus
 from nnzoo.data.columns import ISO, kind_of, numbers_of, texts_of
 from nnzoo.data.doctor import examine
 from nnzoo.data.prepare import Prepared, prepare, sort_of
-from nnzoo.data.raw import RawCorpus, RawGraph, RawImages, RawPairs, RawSequences, RawSeries, RawTable, RawTexts
+from nnzoo.data.raw import RawCorpus, RawGraph, RawImages, RawPairs, RawQuestions, RawSequences, RawSeries, RawTable, RawTexts
 from nnzoo.data.table_preprocessing import TablePreprocessing
 
 TOP = 10
@@ -91,6 +91,9 @@ def _fields(ready: Prepared) -> list[dict[str, Any]]:
         fields += [
             _side(name, side, role) for name, side, role in zip(raw.languages, (raw.source, raw.target), ("input", "target"))
         ]
+    elif isinstance(raw, RawQuestions):
+        sides = (("question", raw.questions), ("context", raw.contexts), ("answer", raw.answers))
+        fields += [_side(name, side, "target" if name == "answer" else "input") for name, side in sides]
     elif isinstance(raw, RawSequences):
         fields.append(_sequence(raw))
         for o, name in enumerate(raw.value_names):

@@ -74,6 +74,29 @@ class Units:
             pieces = divided(text, self.sort, self.exact)
         return [self.code_of.get(piece, UNKNOWN) for piece in pieces]
 
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """Where each code of `codes(text)` stands in the text as it is: its first character and the one after its last (a space
+        before a word may be among them)."""
+        if self.sort == "characters":
+            return [(k, k + 1) for k in range(len(text))]
+        if self.sort == "words" and self.exact:
+            return [match.span() for match in re.finditer(_EXACT, text)]
+        if self.sort == "words":  # small letters may be more characters than the letter itself
+            origin = [k for k, character in enumerate(text) for _ in character.lower()]
+            found = [match.span() for match in re.finditer(r"\w+|[^\w\s]", text.lower())]
+            return [(origin[first], origin[last - 1] + 1) for first, last in found]
+        spans = self._bpe().encode(text if self.exact else _tidy(text)).offsets
+        if self.exact:
+            return spans
+        origin = [match.start() for match in re.finditer(r"(?<=\S)\s(?=\s*\S)|\S", text)]  # of a run of spaces the first
+        return [(origin[first], origin[last - 1] + 1) if last > first else (0, 0) for first, last in spans]
+
+    def asked(self, question: str, context: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """Both as codes, each followed by end, and where in the context each code stands ((0, 0): nowhere)."""
+        before = [*self.framed(question)]
+        found = self.codes(context)
+        return [*before, *found, END], [(0, 0)] * len(before) + self.places(context) + [(0, 0)]
+
     def _bpe(self) -> Any:
         if self._encoder is None:  # type: ignore[attr-defined]
             pieces = [piece if self.exact else piece.replace(" ", _SPACE) for piece in self.pieces]

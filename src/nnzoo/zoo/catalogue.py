@@ -82,7 +82,7 @@ def tasks_of(cls: type[Network]) -> dict[str, list[str]]:
 @cache
 def usual_specs() -> tuple[Spec, ...]:
     """The shapes of data that people have: every kind of input alone, and with every kind of output."""
-    from nnzoo.core.fields import AnyField, Category, Classes, Graph, Image, Series, Spec, Table, Tags, Tokens, Values
+    from nnzoo.core.fields import AnyField, Category, Classes, Graph, Image, Series, Span, Spec, Table, Tags, Tokens, Values
 
     numbers = ("a", "b")
     inputs: tuple[AnyField, ...] = (
@@ -104,6 +104,7 @@ def usual_specs() -> tuple[Spec, ...]:
         {"y": Image(channels=1, height=8, width=8)},
         {"y": Tokens(vocabulary=50, longest=20, lines=True)},
         {"y": Tags(labels=("no", "yes"))},
+        {"y": Span(separator=2, longest=10)},
     )
     return tuple(Spec(inputs={"x": x}, outputs=y, train_size=1000) for x in inputs for y in outputs)
 

@@ -27,7 +27,9 @@ from nnzoo.data.midi import midi_bytes
 from nnzoo.data.pair_preprocessing import A_TEXT
 from nnzoo.data.prepare import open_like
 from nnzoo.data.preprocessing import Opened, Preprocessing
-from nnzoo.data.raw import Raw, RawGraph, RawImages, RawPairs, RawSequences, RawSeries, RawTable, RawTexts
+from nnzoo.data.question_preprocessing import QuestionPreprocessing
+from nnzoo.data.questions import A_QUESTION
+from nnzoo.data.raw import Raw, RawGraph, RawImages, RawPairs, RawQuestions, RawSequences, RawSeries, RawTable, RawTexts
 from nnzoo.data.sequence_preprocessing import SequencePreprocessing
 from nnzoo.data.series_preprocessing import SeriesPreprocessing
 from nnzoo.data.text_preprocessing import TextPreprocessing
@@ -86,12 +88,15 @@ class Loaded:
         if not self.spec.outputs:
             raise DataError(f"this {self.manifest.kind} was trained for {self.task.name} and answers no questions; use generate")
         opened = self._open(source, to_answer=True)
+        columns: dict[str, list]
         if Translates in self._can:
-            columns = self._translated(opened, batch, beam)
+            columns = dict(self._translated(opened, batch, beam))
         else:
             columns = self.task.decode(outputs_of(self.network, opened.dataset, batch), self.spec)
+        if isinstance(self.preprocessing, QuestionPreprocessing) and isinstance(opened.raw, RawQuestions):
+            columns = {name: self.preprocessing.answers(opened.raw, spans) for name, spans in columns.items()}
         frame = _beside(opened.raw, columns)
-        if opened.raw.name == A_TEXT:
+        if opened.raw.name in (A_TEXT, A_QUESTION):
             frame.attrs["answer"] = next(iter(columns.values()))[0]
         if isinstance(source, pd.DataFrame) and len(source) == len(frame):
             frame.index = source.index
@@ -319,6 +324,9 @@ def _beside(raw: Raw, columns: Mapping[str, list]) -> pd.DataFrame:
             frame = pd.DataFrame({"text": raw.texts})
         case RawPairs():
             frame = pd.DataFrame({"source": raw.source, **({} if raw.target is None else {"target": raw.target})})
+        case RawQuestions():
+            told = {"question": raw.questions, "context": raw.contexts}
+            frame = pd.DataFrame(told if raw.answers is None else {**told, "answer": raw.answers})
         case RawGraph():
             frame = pd.DataFrame({"node": raw.nodes or range(len(raw))})
         case RawSeries():

@@ -49,6 +49,7 @@ SORTS = {
     "graph": ("nnzoo.data.graph_preprocessing", "GraphPreprocessing"),
     "sequences": ("nnzoo.data.sequence_preprocessing", "SequencePreprocessing"),
     "pairs": ("nnzoo.data.pair_preprocessing", "PairPreprocessing"),
+    "questions": ("nnzoo.data.question_preprocessing", "QuestionPreprocessing"),
     "series": ("nnzoo.data.series_preprocessing", "SeriesPreprocessing"),
 }
 Kinds = Mapping[str, "type[Network] | str"]

@@ -7,8 +7,9 @@
 
 Nothing is masked in attention but padding, so every symbol is seen in the light of all others; it cannot write. Learning to fill
 gaps needs no labels: `pretrain` spends that share of a run on the texts alone before their labels are learned, and a run of
-fill-mask on other texts can be gone on from. Segments tell pairs of texts apart; a single text is segment 0. The next-sentence
-task is left out, which costs nothing (Liu et al. 2019). The layout is that of Hugging Face's BertModel, whose weights it takes.
+fill-mask on other texts can be gone on from. Segments tell pairs of texts apart, a question (0) from its context (1); a single
+text is segment 0. The next-sentence task is left out, which costs nothing (Liu et al. 2019). The layout is that of Hugging Face's
+BertModel, whose weights it takes.
 
 The symbol that hides others is one more row of E, unless `mask` names one of the vocabulary: data need not know of it. Texts to be
 judged are cut at `context` symbols; texts with gaps that are longer are read in blocks of that length, each on its own.
@@ -34,7 +35,7 @@ from nnzoo.core.abilities import Embeds, Fills, Predicts
 from nnzoo.core.dataset import Batch
 from nnzoo.core.errors import ConfigError
 from nnzoo.core.feeds import Feed, blocks, shuffled
-from nnzoo.core.fields import Classes, Sequences, Spec, Tags, Tokens, Values
+from nnzoo.core.fields import Classes, Sequences, Span, Spec, Tags, Tokens, Values
 from nnzoo.core.learning import AdamW, Clock, Descend, Loss, Schedule, Stage
 from nnzoo.core.network import Can, Card, Network, NetworkConfig, No
 from nnzoo.core.search import Choice, Integers, LogUniform, Space, Uniform
@@ -103,8 +104,10 @@ class Bert(Network):
             if task.name != "fill-mask":
                 return No("bert fills gaps in texts and cannot write; leave --task out, give labels, or write with gpt or lstm")
             return Can((Fills, Embeds))
-        if not all(isinstance(field, (Classes, Values, Tags)) for field in spec.outputs.values()):
-            return No("bert answers with classes, numbers or labels of each symbol; the target is none of these")
+        if spec.only("outputs", Tokens) and task.name == "question-answering":
+            return No("bert cannot write; where answers stand in the context, add --task extractive-question-answering")
+        if not all(isinstance(field, (Classes, Values, Tags, Span)) for field in spec.outputs.values()):
+            return No("bert answers with classes, numbers, labels of each symbol or a piece; the target is none of these")
         if task.name in ("fill-mask", "text-generation"):
             return No("bert fills gaps where there is no target; leave the target out, or name the task that asks for it")
         return Can((Predicts, Embeds))
@@ -119,6 +122,7 @@ class Bert(Network):
         if c.mask is not None and c.mask >= V:
             raise ConfigError(f"bert: mask={c.mask} is none of the {V} symbols; leave it out for one of its own")
         self.field, self.fills = field, not spec.outputs
+        self.span = next((one for one in spec.outputs.values() if isinstance(one, Span)), None)
         self.embed = nn.Embedding(V + (c.mask is None), D)  # E
         self.place = nn.Embedding(c.context, D)  # P
         self.segment = nn.Embedding(c.segments, D)  # G
@@ -179,12 +183,10 @@ class Bert(Network):
         sequence: Sequences = inputs[self.name]
         if self.fills:
             return {self.name: self.logits(self.read(sequence))}
-        T = sequence.tokens_BT.shape[1]
-        h_BTD = self.states(sequence.tokens_BT[:, : self.context], sequence.lengths_B.clamp(max=self.context))
-        answers = self.heads(self.drop(self.pool(h_BTD[:, 0]).tanh()), h_BTD)
-        for name in self.heads.stepwise:  # of symbols that it does not see it knows nothing
-            answers[name] = F.pad(answers[name], (0, 0, 0, T - h_BTD.shape[1]))
-        return answers
+        tokens_BT = sequence.tokens_BT[:, : self.context]
+        segments_BT = None if self.span is None else self.span.second(tokens_BT).long().clamp(max=self.config.segments - 1)
+        h_BTD = self.states(tokens_BT, sequence.lengths_B.clamp(max=self.context), segments_BT)
+        return self.heads(self.drop(self.pool(h_BTD[:, 0]).tanh()), h_BTD, sequence)
 
     def fill(self, inputs: dict[str, Any], places_BT: Tensor) -> Tensor:
         """Logits of the symbols at hidden places (M V)."""
