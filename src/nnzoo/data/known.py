@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nnzoo.core.errors import DataError
-from nnzoo.data import known_files, known_series, made, made_pairs, made_sequences, made_tasks
+from nnzoo.data import known_babi, known_files, known_series, made, made_pairs, made_sequences, made_tasks
 from nnzoo.data.graphs import karate
 from nnzoo.data.raw import Raw, RawImages, RawTable
 
@@ -19,7 +19,7 @@ def read_known(name: str) -> Raw | None:
     """The data set of that name, or None if no set is called so. Raises DataError where its files are not on this machine.
 
     `uci/concrete` is a whole set, `uci/concrete:3` the same with its published split 3 (of 0 to 19); `adding:200` is the adding
-    problem over 200 steps.
+    problem over 200 steps, `babi:5` the fifth task of bAbI.
     """
     if name in _SETS:
         return _SETS[name][1]()
@@ -28,6 +28,8 @@ def read_known(name: str) -> Raw | None:
         if not split.isdecimal():
             raise DataError(f"'{name}': a published split is a number, as in {set_name}:0")
         return known_files.uci(set_name.removeprefix(UCI_SPLITS), int(split))
+    if set_name == "babi":
+        return known_babi.babi(split)
     if set_name in _OF_LENGTH:
         if not split.isdecimal():
             raise DataError(f"'{name}': a length is a number of steps, as in {set_name}:100")
@@ -84,6 +86,7 @@ _SETS: dict[str, tuple[str, Callable[[], Raw]]] = {
     ),
     "made-summaries": ("6,000 lists of facts and those that say where people live (made)", made_tasks.summaries),
     "made-questions": ("8,000 questions about people, the answer is in the context (made)", made_tasks.questions),
+    "babi": ("2,000 questions about little stories, official test part; :N takes task N of 20", lambda: known_babi.babi("1")),
     "multi30k-de-en": (
         "30,000 German and English captions of pictures, sentence by sentence, official parts",
         known_files.multi30k,

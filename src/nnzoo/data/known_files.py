@@ -49,7 +49,8 @@ _MOST = 64 << 20
 _TREE = re.compile(r"\((\d) ?|([^\s()]+)|(\))")  # of a tree: a bracket with its degree, a word, the bracket's end
 
 
-def _folder(name: str, folder: str, *files: str) -> Path:
+def folder_of(name: str, folder: str, *files: str) -> Path:
+    """Where the files of a known set lie. Raises DataError, which says how to get them."""
     found = find_folder(folder, *files)
     if found is None:
         way = f"run `nnzoo fetch {name}`, or set" if name in SOURCES else "set"
@@ -61,7 +62,7 @@ def _folder(name: str, folder: str, *files: str) -> Path:
 
 def fashion_mnist() -> RawImages:
     """Fashion-MNIST (Xiao et al. 2017): 60,000 pictures to learn from, 10,000 to test, 28 x 28 grey, ten kinds of clothing."""
-    folder = _folder("fashion-mnist", "fashion-mnist", *_FASHION_FILES)
+    folder = folder_of("fashion-mnist", "fashion-mnist", *_FASHION_FILES)
     raw = read_idx("fashion-mnist", idx_files(folder))
     assert raw.labels is not None
     raw.labels = np.array(_CLOTHES, dtype=object)[raw.labels.astype(int)]
@@ -70,12 +71,12 @@ def fashion_mnist() -> RawImages:
 
 def cora() -> RawGraph:
     """Cora (Sen et al. 2008) with the split of Yang et al. 2016."""
-    return read_cora(_folder("cora", "cora", "cora.npz"))
+    return read_cora(folder_of("cora", "cora", "cora.npz"))
 
 
 def names() -> RawTexts:
     """32,033 first names in lower case (karpathy/makemore, from US Social Security data); no official division."""
-    raw = read_lines(_file(_folder("names", "names", "names.txt"), "names.txt"))
+    raw = read_lines(_file(folder_of("names", "names", "names.txt"), "names.txt"))
     raw.name = "names"
     return raw
 
@@ -83,7 +84,7 @@ def names() -> RawTexts:
 def tinyshakespeare() -> RawTexts:
     """Shakespeare in 1,115,394 characters, as nanoGPT divides it: the first 90 % to learn from, the last 10 % for validation. There
     is no test part."""
-    text = read_text(_file(_folder("tinyshakespeare", "tinyshakespeare", "input.txt"), "input.txt"))
+    text = read_text(_file(folder_of("tinyshakespeare", "tinyshakespeare", "input.txt"), "input.txt"))
     end = int(len(text) * 0.9)
     return RawTexts("tinyshakespeare", [text[:end], text[end:]], lines=False, part=np.array(["train", "valid"], dtype=object))
 
@@ -91,7 +92,9 @@ def tinyshakespeare() -> RawTexts:
 def multi30k() -> RawPairs:
     """Multi30k (Elliott et al. 2016), German to English: 29,000 captions, 1,014 for validation, the 1,000 of test_2016_flickr."""
     stems = {"train": "train", "valid": "val", "test": "test_2016_flickr"}
-    folder = _folder("multi30k-de-en", "multi30k", *(f"{stem}.{language}" for stem in stems.values() for language in ("de", "en")))
+    folder = folder_of(
+        "multi30k-de-en", "multi30k", *(f"{stem}.{language}" for stem in stems.values() for language in ("de", "en"))
+    )
     files = {part: (_file(folder, f"{stem}.de"), _file(folder, f"{stem}.en")) for part, stem in stems.items()}
     return replace(read_parallel(folder, files), name="multi30k-de-en")
 
@@ -100,7 +103,7 @@ def sst(name: str) -> RawTexts:
     """Stanford Sentiment Treebank (Socher et al. 2013), whole sentences: sst2 (6,920 / 872 / 1,821, negative or positive), or sst5
     (8,544 / 1,101 / 2,210, five degrees)."""
     files = {"train": "train.tsv", "valid": "dev.tsv", "test": "test.tsv"} if name == "sst2" else _FINE
-    folder = _folder(name, f"sst/{name}", *files.values())
+    folder = folder_of(name, f"sst/{name}", *files.values())
     texts, labels, parts = [], [], []
     for part, file in files.items():
         for line in split_lines(read_text(_file(folder, file))):
@@ -114,7 +117,7 @@ def sst(name: str) -> RawTexts:
 def sst_phrases() -> RawTexts:
     """sst2 with the phrases of its training trees: every part of a training sentence that people judged negative or positive, each
     once (77,616, the 6,920 sentences among them); 872 and 1,821 whole sentences to choose by and to test."""
-    folder = _folder("sst2-phrases", "sst/trees", "train.txt", "dev.txt", "test.txt")
+    folder = folder_of("sst2-phrases", "sst/trees", "train.txt", "dev.txt", "test.txt")
     texts, labels, parts = [], [], []
     for part, file in (("train", "train.txt"), ("valid", "dev.txt"), ("test", "test.txt")):
         trees = [_phrases(line) for line in split_lines(read_text(_file(folder, file)))]
@@ -144,7 +147,7 @@ def _phrases(tree: str) -> list[tuple[str, int]]:
 
 def trec() -> RawTexts:
     """TREC (Li & Roth 2002): 5,452 questions and 500 to test, by what they ask for (6 classes)."""
-    folder = _folder("trec", "trec", "TREC.train.all", "TREC.test.all")
+    folder = folder_of("trec", "trec", "TREC.train.all", "TREC.test.all")
     texts, labels, parts = [], [], []
     for part, file in (("train", "TREC.train.all"), ("test", "TREC.test.all")):
         for line in split_lines(read_text(_file(folder, file))):
@@ -157,7 +160,7 @@ def trec() -> RawTexts:
 
 def adult() -> RawTable:
     """Adult (Kohavi 1996): 32,561 people to learn from, 16,281 to test; "?" is missing; target income."""
-    folder = _folder("adult", "tabular/adult", "adult-train.csv", "adult-test.csv")
+    folder = folder_of("adult", "tabular/adult", "adult-train.csv", "adult-test.csv")
     frames = [
         pd.read_csv(_file(folder, file), names=_ADULT.split(), skipinitialspace=True, na_values="?")
         for file in ("adult-train.csv", "adult-test.csv")
@@ -170,20 +173,20 @@ def adult() -> RawTable:
 
 def california_housing() -> RawTable:
     """California housing (Pace & Barry 1997) as in Géron's book: 20,640 districts; total_bedrooms is missing in 207."""
-    folder = _folder("california-housing", "tabular/california-housing", "housing.csv")
+    folder = folder_of("california-housing", "tabular/california-housing", "housing.csv")
     return RawTable("california-housing", pd.read_csv(_file(folder, "housing.csv")), ("median_house_value",))
 
 
 def wine_quality(colour: str) -> RawTable:
     """Wine quality (Cortez et al. 2009): 11 measures and a jury's mark from 3 to 9, to be predicted as a number."""
-    folder = _folder(f"wine-quality-{colour}", "tabular/wine-quality", f"winequality-{colour}.csv")
+    folder = folder_of(f"wine-quality-{colour}", "tabular/wine-quality", f"winequality-{colour}.csv")
     frame = pd.read_csv(_file(folder, f"winequality-{colour}.csv"), names=_WINE.split())
     return RawTable(f"wine-quality-{colour}", frame, ("quality",))
 
 
 def uci(name: str, split: int | None = None) -> RawTable:
     """A regression set of Hernandez-Lobato & Adams 2015 as Gal & Ghahramani 2016 used it, whole or with published split 0 to 19."""
-    path = _folder(f"uci/{name}", "tabular", "uci_regression_splits.zip") / "uci_regression_splits.zip"
+    path = folder_of(f"uci/{name}", "tabular", "uci_regression_splits.zip") / "uci_regression_splits.zip"
     archive, entries = open_zip(path)
     with archive:
         by_name = {entry.filename: entry for entry in entries}
@@ -206,7 +209,7 @@ def uci(name: str, split: int | None = None) -> RawTable:
 def rolls(name: str) -> RawSequences:
     """A set of piano rolls of Boulanger-Lewandowski et al. 2012 (a step of the chorales is a quarter note) with its
     division: 229, 76 and 77 chorales, 694, 173 and 170 tunes."""
-    raw = read_rolls(_file(_folder(name, "music/pianoroll", _ROLLS[name]), _ROLLS[name]))
+    raw = read_rolls(_file(folder_of(name, "music/pianoroll", _ROLLS[name]), _ROLLS[name]))
     raw.name = name
     return raw
 

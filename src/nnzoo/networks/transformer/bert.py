@@ -105,7 +105,9 @@ class Bert(Network):
                 return No("bert fills gaps in texts and cannot write; leave --task out, give labels, or write with gpt or lstm")
             return Can((Fills, Embeds))
         if spec.only("outputs", Tokens) and task.name == "question-answering":
-            return No("bert cannot write; where answers stand in the context, add --task extractive-question-answering")
+            return No(
+                "bert cannot write; add --task extractive-question-answering, or --task text-classification where answers are few"
+            )
         if not all(isinstance(field, (Classes, Values, Tags, Span)) for field in spec.outputs.values()):
             return No("bert answers with classes, numbers, labels of each symbol or a piece; the target is none of these")
         if task.name in ("fill-mask", "text-generation"):
