@@ -235,7 +235,7 @@ def turned_round() -> Prepared:
 
 
 LEARNS: dict[type[EncoderDecoder], dict[str, Any]] = {
-    transformer.Transformer: {"width": 32, "heads": 4, "dropout": 0.0, "lr": 4e-3},
+    transformer.Transformer: {"width": 32, "heads": 4, "dropout": 0.0, "lr": 8e-3},
     t5.T5: {"width": 32, "heads": 4, "dropout": 0.0, "lr": 6e-3},
 }
 

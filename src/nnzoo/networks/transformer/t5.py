@@ -245,7 +245,7 @@ class T5(EncoderDecoder):
             return answering
         epochs = max(1, round(c.epochs * c.pretrain / (1 - c.pretrain)))
         move = Descend("spans", self.span_loss, optimizer=self.descent(), clip=c.clip)
-        first = Stage((move,), feed=shuffled(c.batch), name="pretrain", share=c.pretrain, epochs=epochs)
+        first = Stage((move,), feed=shuffled(c.batch, alike=c.alike), name="pretrain", share=c.pretrain, epochs=epochs)
         return (first, *(replace(stage, share=1 - c.pretrain) for stage in answering))
 
     card = Card(
