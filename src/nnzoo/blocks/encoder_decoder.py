@@ -37,7 +37,7 @@ PATIENCE = 40  # epochs: where to look in the source is often found only after a
 
 class EncoderDecoderConfig(NetworkConfig):
     """Constants of the network and of its descent. `alike` puts texts of like length into a batch: less padding where lengths
-    differ much, as those of sentences do, and batches that are less mixed, from which short answers to few rules are learned slower."""
+    differ much, as those of sentences do, but batches that are less mixed, from which rules of short texts are learned slower."""
 
     width: int = Field(128, ge=1)  # D
     heads: int = Field(4, ge=1)  # H
