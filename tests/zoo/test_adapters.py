@@ -153,3 +153,28 @@ def test_a_rank_beyond_the_layers_is_refused(base: Path, run: Path, tmp_path: Pa
         tuned(base, tmp_path / "run", rank=64)
     with pytest.raises(ConfigError, match="merge it first"):
         put_adapter(load_run(base)[0], [], run, 4, 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "config"),
+    [
+        ("mlp", "iris", {"hidden": [16, 16]}),
+        ("cnn", "digits", {"channels": [16], "normalise": True}),
+        ("llama", "first.txt", {**WIDE, "tied": False, "inner": 48}),
+        ("transformer", "pairs.tsv", {"width": 16, "heads": 2, "layers": 1}),
+    ],
+)
+def test_every_kind_with_linear_layers_takes_adapters(
+    kind: str, data: str, config: dict[str, Any], base: Path, tmp_path: Path
+) -> None:
+    (base.parent / "pairs.tsv").write_text("source\ttarget\n" + "ab\tba\ncd\tdc\nef\tfe\n" * 20)
+    source = base.parent / data if "." in data else data
+    task = "translation" if kind == "transformer" else None
+    nnzoo.train(kind, source, task=task, config=config, budget="3steps", out=tmp_path / "base")
+    ways = {"from_run": tmp_path / "base", "adapter": "lora", "rank": 2, "budget": "5steps"}
+    nnzoo.train(kind, source, task=task, out=tmp_path / "run", **ways)
+    before, after = load_run(tmp_path / "base")[0].state_dict(), load_run(tmp_path / "run")[0].state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)  # statistics of batches among them
+    assert kind != "cnn" or any(name.endswith("running_mean") for name in before)
+    added = after.keys() - before.keys()
+    assert added and all(bool(after[name].any()) for name in added if name.endswith("low_B"))

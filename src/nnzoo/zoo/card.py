@@ -77,7 +77,15 @@ def _front(manifest: Manifest, name: str) -> list[str]:
 
 def _data(manifest: Manifest) -> list[str]:
     spec = manifest.spec
-    lines = [f"Learned from {spec.train_size:,} rows of `{manifest.data}`.", ""]
+    origin = manifest.training.get("imported")
+    learned = f"Imported from `{manifest.data}`, a {origin['architecture']}" if origin else ""
+    lines = [f"{learned or f'Learned from {spec.train_size:,} rows of `{manifest.data}`'}.", ""]
+    if manifest.adapter:
+        a = manifest.adapter
+        lines += [
+            f"Low-rank adapters (rank {a['rank']}) of {len(a['layers'])} layers; the other weights are those of `{a['from']}`.",
+            "",
+        ]
     for side, fields in (("in", spec.inputs), ("out", spec.outputs)):
         lines += [f"- {side}: `{name}`, {describe(field)}" for name, field in fields.items()]
     return lines

@@ -103,7 +103,7 @@ class Llama(Decoder):
         return self.norm(x_BTD)
 
     def logits(self, h_BTD: Tensor) -> Tensor:
-        return F.linear(h_BTD, self.embed.weight if self.config.tied else self.next.weight)
+        return F.linear(h_BTD, self.embed.weight) if self.config.tied else self.next(h_BTD)
 
     def start(self, rows: int, room: int | None = None) -> Cache:
         c = self.config
