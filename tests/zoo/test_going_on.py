@@ -99,6 +99,22 @@ def test_a_read_out_of_other_labels_is_not_taken(tmp_path: Path) -> None:
     assert manifest.spec.outputs["label"].labels == ("blue", "red") and preprocessing is not None
 
 
+def test_what_a_recurrent_kind_learned_by_writing_stays_as_well(tmp_path: Path) -> None:
+    quick: dict[str, Any] = {"config": {"width": 8, "hidden": 8}, "device": "cpu", "budget": "2steps"}
+    nnzoo.train("lstm", unlabelled(60), units="words", out=tmp_path / "base", **quick)
+    heard: list[str] = []
+    nnzoo.train(
+        "lstm",
+        sentences(60, seed=5),
+        from_run=tmp_path / "base",
+        out=tmp_path / "tuned",
+        listen=[lambda event: heard.append(getattr(event, "text", ""))],
+        **quick,
+    )
+    (new,) = [text for text in heard if "new here" in text]
+    assert new.endswith("heads.linear.to_label.weight, heads.linear.to_label.bias")
+
+
 def test_the_task_is_another_where_the_kind_cannot_do_the_usual_one(tmp_path: Path) -> None:
     heard: list[Event] = []
     quick: dict[str, Any] = {"device": "cpu", "budget": "2steps", "listen": [heard.append]}

@@ -15,8 +15,8 @@ from nnzoo.data.preprocessing import Preprocessing
 from nnzoo.reproductions._sentiment import by_counting, few_labels, unlabelled
 from nnzoo.reproductions.running import Listeners, Reproduction, fit
 
-_JUDGES = {"context": 64, "width": 128, "layers": 2, "heads": 4, "dropout": 0.4, "lr": 1e-3, "weight_decay": 0.05, "batch": 64}
-_JUDGES |= {"epochs": 3}
+_JUDGES = {"context": 64, "width": 128, "layers": 2, "heads": 4, "dropout": 0.4, "lr": 5e-4, "weight_decay": 0.1, "batch": 64}
+_JUDGES |= {"epochs": 2}
 _READS = {"context": 64, "width": 128, "layers": 2, "heads": 4, "dropout": 0.1, "lr": 1e-3, "batch": 64, "epochs": 20}
 _FEW = {**_READS, "dropout": 0.3, "lr": 5e-4, "batch": 32, "epochs": 15}
 OTHERS = ("sst5", "trec")
