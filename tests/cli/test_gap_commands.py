@@ -18,6 +18,7 @@ from nnzoo.core.errors import ConfigError, DataError
 from nnzoo.data.prepare import prepare
 from nnzoo.data.raw import RawTexts
 from nnzoo.data.text_preprocessing import TextPreprocessing
+from nnzoo.zoo.embedding import nearest
 from nnzoo.zoo.filling import with_gaps
 
 CAPITALS = {"France": "Paris", "Italy": "Rome", "Spain": "Madrid", "Japan": "Tokyo"}
@@ -65,7 +66,7 @@ def test_what_has_no_gap_is_refused_in_a_line(trained: Path) -> None:
         nnzoo.predict(trained / "run", "[MASK] lies in Italy.", top=0)
 
 
-def test_texts_become_vectors_that_are_near_where_texts_are_alike(trained: Path) -> None:
+def test_texts_become_vectors_and_the_nearest_by_cosine_is_named(trained: Path) -> None:
     texts = ["The capital of Spain is Madrid.", "Rome lies in Italy.", "The capital of Italy is Rome.", "Paris lies in France."]
     model = nnzoo.load(trained / "run")
     vectors_ND = model.embed(texts)
@@ -74,7 +75,11 @@ def test_texts_become_vectors_that_are_near_where_texts_are_alike(trained: Path)
     assert not np.allclose(model.embed(texts, pooling="first"), vectors_ND)
     (trained / "texts.txt").write_text("\n".join(texts) + "\n")
     shown = json.loads(run("embed", trained / "run", trained / "texts.txt", "--json").stdout)
-    assert shown["nearest"] == [2, 3, 0, 1] and np.allclose(shown["vectors"], vectors_ND, atol=1e-5)
+    cosine_NN = np.array([[u @ v / np.linalg.norm(u) / np.linalg.norm(v) for v in vectors_ND] for u in vectors_ND]) - 2 * np.eye(4)
+    assert shown["nearest"] == cosine_NN.argmax(1).tolist() and np.allclose(shown["cosine"], cosine_NN.max(1), atol=1e-5)
+    assert np.allclose(shown["vectors"], vectors_ND, atol=1e-5)
+    twice = model.embed([*texts[:2], texts[0]])  # a text is nearest to itself
+    assert nearest(twice)[0][[0, 2]].tolist() == [2, 0] and np.allclose(nearest(twice)[1][[0, 2]], 1)
     assert "Madrid" in run("embed", trained / "run", trained / "texts.txt").stdout
     for name in ("v.npz", "v.csv"):
         assert "4 vectors of 32 numbers" in run("embed", trained / "run", trained / "texts.txt", "--out", trained / name).stdout
