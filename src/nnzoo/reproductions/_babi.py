@@ -1,0 +1,106 @@
+"""bAbI's tasks as labels of texts: the question first, then the facts told before it, and the answer one of those that occur.
+
+Tasks whose every training question rests on a single fact are counted from the data. The 900 training questions (100 choose the
+epoch) are joined by copies in which people, places and things change their names among each other, each name the same everywhere
+in a story: made from the training questions alone, and as true as these. Where a task says why people go to places, people alone
+change names. Of a story the last facts are read, as many as lie between a training question and the farthest fact that any of them
+rests on (tasks of one fact: 5, but 2, 3 and 11 in tasks 4, 12 and 20).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from nnzoo.core.seeds import generator
+from nnzoo.data.known_babi import TASKS, VALID, Question, babi_stories
+from nnzoo.data.prepare import Prepared, prepare
+from nnzoo.data.raw import RawTexts
+from nnzoo.data.text_to_text import asked
+from nnzoo.reproductions.running import Listeners, Reproduction, fit
+
+COPIES = 8  # of every training question, with names exchanged
+SINGLE = (1, 4, 5, 6, 9, 10, 12, 20)  # whose questions all rest on one fact: `rests_on_one`, tested
+PEOPLE_ALONE = (20,)  # whose places have meanings of their own
+_NO_NAMES = {"The", "Where", "What", "Who", "Is", "Why", "How", "Then", "After", "Following", "Yesterday", "This", "Before"}
+_NO_NAMES |= {"Afterwards", "If", "Does", "Did", "Will", "Are", "In", "Wolves", "Sheep", "Cats", "Mice"}
+_PLACE = re.compile(r"\b(?:in|to|of|from|into) the ([a-z]+)")
+_THING = re.compile(r"\b[Tt]he ([a-z]+)\b")
+_NAME = re.compile(r"\b[A-Z][a-z]+\b")
+
+
+def rests_on_one(number: int) -> bool:
+    """Whether every training question of a task rests on a single fact."""
+    return all(len(set(one.supporting)) == 1 for story in babi_stories(number, "train") for one in story)
+
+
+def questions(number: int) -> dict[str, list[Question]]:
+    """The questions of a task by part: the official test part, and of the training stories the last tenth to choose by."""
+    stories = babi_stories(number, "train")
+    held = round(len(stories) * VALID)
+    parts = {"train": stories[:-held], "valid": stories[-held:], "test": babi_stories(number, "test")}
+    return {part: [one for story in some for one in story] for part, some in parts.items()}
+
+
+def farthest(learned: Sequence[Question]) -> int:
+    """How many facts back the farthest lies that a question rests on; 1 is the last."""
+    return max(len(one.facts) - place for one in learned for place in one.supporting)
+
+
+def groups_of(learned: Sequence[Question], people_alone: bool) -> list[list[str]]:
+    """Words that may change places with each other: people, places, things."""
+    texts = [text for one in learned for text in (*one.facts, one.question)]
+    people = {name for text in texts for name in _NAME.findall(text)} - _NO_NAMES
+    if people_alone:
+        return [sorted(people)]
+    places = {place for text in texts for place in _PLACE.findall(text)}
+    things = {thing for text in texts for thing in _THING.findall(text)} - places
+    return [sorted(group) for group in (people, places, things) if len(group) > 1]
+
+
+def exchanged(one: Question, groups: Sequence[Sequence[str]], random: torch.Generator) -> Question:
+    """A question about the same story with names exchanged, in whatever letters they are written."""
+    named: dict[str, str] = {}
+    for group in groups:
+        order = torch.randperm(len(group), generator=random).tolist()
+        named |= {old: group[new] for old, new in zip(group, order)}
+    named |= {old.lower(): new.lower() for old, new in named.items()}
+
+    def say(text: str) -> str:
+        return re.sub(r"[A-Za-z]+", lambda word: named.get(word[0], word[0]), text)
+
+    return Question(tuple(map(say, one.facts)), say(one.question), say(one.answer), one.supporting)
+
+
+def prepared(number: int, seed: int) -> Prepared:
+    """A task with its copies, ready for learning."""
+    parts, random = questions(number), generator(seed, 2015, number)
+    back = farthest(parts["train"])
+    groups = groups_of(parts["train"], number in PEOPLE_ALONE)
+    copies = [exchanged(one, groups, random) for one in parts["train"] for _ in range(COPIES)]
+    answers = {one.answer for one in parts["train"]}
+    parts["train"] += [one for one in copies if one.answer in answers]
+    rows = [(part, one) for part, some in parts.items() for one in some]
+    raw = RawTexts(
+        f"babi:{number}",
+        [asked(one.question, " ".join(one.facts[-back:])) for _, one in rows],
+        labels=np.array([one.answer for _, one in rows], dtype=object),
+        label_name="answer",
+        part=np.array([part for part, _ in rows], dtype=object),
+    )
+    return prepare(raw, task="text-classification", units="words", seed=seed)
+
+
+def learn(kind: str, number: int, config: dict[str, Any], seed: int, listen: Listeners = ()) -> dict[str, float]:
+    """Accuracy on the official test part, of the epoch that the validation part likes best."""
+    data = prepared(number, seed)
+    network = fit(kind, data, seed, listen, config)
+    parts = data.parts.to(network.device)
+    assert parts.test is not None and parts.valid is not None
+    chosen = data.task.evaluate(network, parts.valid).scores["accuracy"]
+    scores = data.task.evaluate(network, parts.test).scores
+    return {"score": scores["accuracy"], "validation": chosen, "parameters": network.count()}
