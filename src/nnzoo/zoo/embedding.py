@@ -43,7 +43,7 @@ def check_ending(path: Path) -> None:
 
 
 def save_vectors(texts: Sequence[str], vectors_ND: np.ndarray, path: Path) -> None:
-    """Write texts with their vectors: `text` and `vectors` of an .npz, or a .csv of a column for each number. Raises ConfigError."""
+    """Write texts with their vectors: `text` and `vectors` of an .npz, or a .csv with a column a number. Raises ConfigError."""
     check_ending(path)
     with replacing(path) as file:
         if path.suffix == ".npz":
