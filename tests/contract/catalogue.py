@@ -12,7 +12,7 @@ from nnzoo.core.network import No
 from nnzoo.data.known import digits, read_known
 from nnzoo.data.made_sequences import adding
 from nnzoo.data.prepare import Prepared, prepare
-from nnzoo.data.raw import RawImages, RawPairs, RawSequences, RawSeries, RawTable, RawTexts
+from nnzoo.data.raw import RawImages, RawPairs, RawQuestions, RawSequences, RawSeries, RawTable, RawTexts
 from nnzoo.data.sequences import sequences_from_arrays
 from nnzoo.networks import find, names
 
@@ -118,6 +118,22 @@ def _spelled() -> RawPairs:
     return RawPairs("figures", [" ".join(words[int(f)] for f in figure) for figure in figures], figures, ("words", "figures"))
 
 
+def _sought() -> RawQuestions:
+    """Asked for the colour or the animal among other words; half of them have a word before that belongs to the answer."""
+    draw = np.random.default_rng(19)
+    words = {"colour": ("red", "green", "blue"), "animal": ("horse", "cat", "dog")}
+    before = {"colour": ("dark", "pale"), "animal": ("old", "young")}
+    questions, contexts, answers = [], [], []
+    for _ in range(300):
+        found = {sort: " ".join([*draw.choice(before[sort], draw.integers(2)), draw.choice(words[sort])]) for sort in words}
+        others = [str(word) for word in draw.choice(["moon", "stone", "bread", "paper"], draw.integers(1, 5))]
+        told, sort = [*found.values(), *others], str(draw.choice(list(words)))
+        questions.append(f"which {sort}")
+        contexts.append(" ".join(told[k] for k in draw.permutation(len(told))))
+        answers.append(found[sort])
+    return RawQuestions("sought", questions, contexts, answers)
+
+
 def _climbs() -> RawSequences:
     """Numbers in pieces of different length, at every step whether it goes up or down from the one before (of the first: up)."""
     draw = np.random.default_rng(7)
@@ -156,6 +172,7 @@ _MAKERS = {
     "questions": lambda: prepare(_reviews()),
     "mirrored": lambda: prepare(_mirrored(), task="fill-mask"),
     "figures": lambda: prepare(_spelled()),
+    "sought": lambda: prepare(_sought()),
     "waves": lambda: prepare(_waves(), horizon=6, history=24),
     "excerpt": lambda: prepare(_excerpt()),
     "sums": lambda: prepare(adding(6, n=600)),

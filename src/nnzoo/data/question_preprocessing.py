@@ -20,7 +20,7 @@ from nnzoo.core.errors import ConfigError, DataError
 from nnzoo.core.fields import Span as SpanField
 from nnzoo.core.fields import Spec, Stored, Tokens
 from nnzoo.data.preprocessing import Preprocessing
-from nnzoo.data.questions import open_questions
+from nnzoo.data.questions import open_questions, placed
 from nnzoo.data.raw import Raw, RawQuestions
 from nnzoo.data.tokenizer import Tokenizer, units_of
 from nnzoo.data.units import Units, known_units, learn
@@ -89,12 +89,13 @@ class QuestionPreprocessing(Preprocessing):
         offsets = np.concatenate([[0], np.cumsum([len(row) for row in coded])]).astype(np.int64)
         values = np.fromiter((code for row in coded for code in row), dtype=np.int32, count=int(offsets[-1]))
         columns: dict[str, Stored] = {TEXT: {"values": torch.from_numpy(values), "offsets": torch.from_numpy(offsets)}}
-        if raw.starts is not None:
+        if raw.answers is not None:
             columns[ANSWER] = {"places": torch.tensor(spans, dtype=torch.long)}
         return columns
 
     def _coded(self, raw: RawQuestions, rows: np.ndarray) -> tuple[list[list[int]], list[tuple[int, int]]]:
         """Codes of some rows, and where their answers stand in these."""
+        raw = placed(raw) if raw.answers is not None and raw.starts is None else raw
         coded, spans = [], []
         for row in rows:
             codes, places = self.units.asked(raw.questions[row], raw.contexts[row])
