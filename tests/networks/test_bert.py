@@ -9,22 +9,24 @@ import torch
 from torch.nn import functional as F
 
 from nnzoo import tasks
+from nnzoo.blocks.heads import OUTSIDE
 from nnzoo.blocks.masking import hide
 from nnzoo.core.dataset import Batch
 from nnzoo.core.errors import ConfigError
-from nnzoo.core.fields import AnyField, Classes, Sequences, Spec, Tags, Tokens, Values
+from nnzoo.core.fields import AnyField, Classes, Sequences, Span, Spec, Tags, Tokens, Values
 from nnzoo.core.learning import Clock, Descend
 from nnzoo.core.network import Can, No
 from nnzoo.networks.transformer.bert import Bert, Config
 
 V = 12
+NAMES = {Tags: "sequence-tagging", Span: "extractive-question-answering"}
 
 
 def network(output: AnyField | None = None, lines: bool = False, loud: bool = True, **config: Any) -> Bert:
     """A small network, with weights so large that nothing is too small to be seen."""
     torch.manual_seed(3)
     outputs = {} if output is None else {"y": output}
-    task = "fill-mask" if output is None else "sequence-tagging" if isinstance(output, Tags) else "text-classification"
+    task = "fill-mask" if output is None else NAMES.get(type(output), "text-classification")
     spec = Spec(inputs={"x": Tokens(vocabulary=V, longest=12, lines=lines)}, outputs=outputs, train_size=4)
     small = {"context": 12, "width": 16, "heads": 4, "layers": 2, "dropout": 0.0, **config}
     net = Bert(Config(**small), spec, tasks.find(task)).eval()
@@ -185,6 +187,28 @@ def renamed(state: dict[str, torch.Tensor], layers: int) -> dict[str, torch.Tens
     return {**found, "bias": state["cls.predictions.bias"]}
 
 
+def test_a_question_and_its_context_are_told_apart_and_the_answer_lies_in_the_context() -> None:
+    field = Span(separator=2, longest=3)
+    net = network(field, context=8)
+    torch.nn.init.normal_(net.segment.weight, std=5)
+    sequence = symbols(2, 10)
+    sequence.tokens_BT[:, 3] = sequence.tokens_BT[:, 9] = 2  # start, two symbols, separator, context, end
+    sequence.lengths_B[1] = 7
+    sequence.tokens_BT[1, 6] = 2
+    found = net({"x": sequence})["y"]
+    assert found.shape == (2, 10, 2)
+    inside_BT = (found > OUTSIDE / 2).all(2)
+    assert [torch.nonzero(row)[:, 0].tolist() for row in inside_BT] == [[4, 5, 6, 7], [4, 5]]  # 8 is not seen
+    segments_BT = (torch.arange(8) > 3).long().expand(2, 8)
+    states_BTD = net.states(sequence.tokens_BT[:, :8], sequence.lengths_B.clamp(max=8), segments_BT)
+    by_hand = net.heads.linear["to_y"](states_BTD)
+    assert torch.allclose(found[:, :8][inside_BT[:, :8]], by_hand[inside_BT[:, :8]], atol=1e-5)
+    one = net.states(sequence.tokens_BT[:, :8], sequence.lengths_B.clamp(max=8))
+    assert (states_BTD - one)[0].abs().max() > 0.1, "the segment of the context makes a difference"
+    alone = Bert(Config(context=8, width=16, heads=4, layers=1, segments=1), net.spec, net.task)
+    assert alone({"x": sequence})["y"].shape == (2, 10, 2)
+
+
 def test_what_it_does_and_what_it_refuses() -> None:
     text, label = Tokens(vocabulary=V, longest=9), Classes(labels=("a", "b"))
     number = Values(names=("y",), mean=(0.0,), std=(1.0,))
@@ -194,6 +218,8 @@ def test_what_it_does_and_what_it_refuses() -> None:
 
     assert isinstance(able("fill-mask"), Can) and isinstance(able("text-classification", y=label), Can)
     assert isinstance(able("text-classification", y=number), Can)
+    assert isinstance(able("extractive-question-answering", y=Span(separator=2, longest=3)), Can)
+    assert "--task extractive-question-answering" in str(able("question-answering", y=text))
     assert "cannot write" in str(able("text-generation")) and "leave the target out" in str(able("fill-mask", y=label))
     with pytest.raises(ConfigError, match="no pooling 'last'"):
         network().vectors({"x": symbols(1, 3)}, "last")
