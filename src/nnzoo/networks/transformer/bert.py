@@ -164,12 +164,16 @@ class Bert(Network):
             x_BTD = block(x_BTD, seen_B11T)
         return x_BTD
 
+    def sides(self, tokens_BT: Tensor) -> Tensor | None:
+        """The segment of each symbol (B T) where a question and its context are read: 0 and 1."""
+        return None if self.span is None else self.span.second(tokens_BT).long().clamp(max=self.config.segments - 1)
+
     def read(self, sequence: Sequences) -> Tensor:
         """States of texts that may be longer than the context, block by block (B T D)."""
         (tokens_BT, lengths_B), C = sequence, self.context
         B, T = tokens_BT.shape
         if C >= T:
-            return self.states(tokens_BT, lengths_B)
+            return self.states(tokens_BT, lengths_B, self.sides(tokens_BT))
         filled_BT = F.pad(tokens_BT, (0, -T % C))
         firsts_N = torch.arange(0, T, C, device=lengths_B.device)
         lengths_BN = (lengths_B[:, None] - firsts_N).clamp(0, C)
@@ -186,8 +190,7 @@ class Bert(Network):
         if self.fills:
             return {self.name: self.logits(self.read(sequence))}
         tokens_BT = sequence.tokens_BT[:, : self.context]
-        segments_BT = None if self.span is None else self.span.second(tokens_BT).long().clamp(max=self.config.segments - 1)
-        h_BTD = self.states(tokens_BT, sequence.lengths_B.clamp(max=self.context), segments_BT)
+        h_BTD = self.states(tokens_BT, sequence.lengths_B.clamp(max=self.context), self.sides(tokens_BT))
         return self.heads(self.drop(self.pool(h_BTD[:, 0]).tanh()), h_BTD, sequence)
 
     def fill(self, inputs: dict[str, Any], places_BT: Tensor) -> Tensor:
