@@ -28,6 +28,7 @@ SINGLE = (1, 4, 5, 6, 9, 10, 12, 20)  # whose questions all rest on one fact: `r
 PEOPLE_ALONE = (20,)  # whose places have meanings of their own
 _NO_NAMES = {"The", "Where", "What", "Who", "Is", "Why", "How", "Then", "After", "Following", "Yesterday", "This", "Before"}
 _NO_NAMES |= {"Afterwards", "If", "Does", "Did", "Will", "Are", "In", "Wolves", "Sheep", "Cats", "Mice"}
+_MEANING = {"left", "right", "morning", "afternoon", "evening"}  # say where or when, which no other word does
 _PLACE = re.compile(r"\b(?:in|to|of|from|into) the ([a-z]+)")
 _THING = re.compile(r"\b[Tt]he ([a-z]+)\b")
 _NAME = re.compile(r"\b[A-Z][a-z]+\b")
@@ -57,8 +58,8 @@ def groups_of(learned: Sequence[Question], people_alone: bool) -> list[list[str]
     people = {name for text in texts for name in _NAME.findall(text)} - _NO_NAMES
     if people_alone:
         return [sorted(people)]
-    places = {place for text in texts for place in _PLACE.findall(text)}
-    things = {thing for text in texts for thing in _THING.findall(text)} - places
+    places = {place for text in texts for place in _PLACE.findall(text)} - _MEANING
+    things = {thing for text in texts for thing in _THING.findall(text)} - places - _MEANING
     return [sorted(group) for group in (people, places, things) if len(group) > 1]
 
 
@@ -77,8 +78,8 @@ def exchanged(one: Question, groups: Sequence[Sequence[str]], random: torch.Gene
 
 
 def prepared(number: int, seed: int) -> tuple[Prepared, float]:
-    """A task with its copies, ready for learning, and the share of the test questions that are in it: those whose answer no training
-    question has cannot be right."""
+    """A task with its copies, ready for learning, and the share of the test questions that are in it: those whose answer no
+    training question has cannot be right."""
     parts, random = questions(number), generator(seed, 2015, number)
     back = farthest(parts["train"])
     groups = groups_of(parts["train"], number in PEOPLE_ALONE)
