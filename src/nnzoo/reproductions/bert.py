@@ -1,4 +1,5 @@
-"""BERT on film reviews, from scratch: beside counting words, and with and without reading other texts before the labels.
+"""BERT on film reviews, from scratch: beside counting words, and with and without reading other texts before the labels; and on
+questions whose answers stand in the context.
 
 The network is a small one: the published figure (.935 for BERT base) is that of a network which has read 3.3 billion words.
 """
@@ -12,6 +13,7 @@ from nnzoo.core.dataset import Dataset
 from nnzoo.core.network import Network
 from nnzoo.data.prepare import prepare
 from nnzoo.data.preprocessing import Preprocessing
+from nnzoo.reproductions._questions import pointing
 from nnzoo.reproductions._sentiment import by_counting, few_labels, unlabelled
 from nnzoo.reproductions.running import Listeners, Reproduction, fit
 
@@ -19,6 +21,7 @@ _JUDGES = {"context": 64, "width": 128, "layers": 2, "heads": 4, "dropout": 0.4,
 _JUDGES |= {"epochs": 2}
 _READS = {"context": 64, "width": 128, "layers": 2, "heads": 4, "dropout": 0.1, "lr": 1e-3, "batch": 64, "epochs": 20}
 _FEW = {**_READS, "dropout": 0.3, "lr": 5e-4, "batch": 32, "epochs": 15}
+_POINTS = {"context": 64, "width": 64, "layers": 2, "heads": 4, "dropout": 0.0, "lr": 2e-3, "batch": 32, "epochs": 10}
 OTHERS = ("sst5", "trec")
 
 
@@ -80,4 +83,5 @@ REPRODUCTIONS = (
         source="reported whatever the outcome",
         note=f"pre-trained on the unlabelled training sentences of {' and '.join(OTHERS)}; low and high are the 95 % interval",
     ),
+    pointing("bert", _POINTS),
 )

@@ -79,12 +79,12 @@ def fit(
 
 
 def supervised(
-    kind: str, data: str, config: dict[str, Any] | None = None, metric: str | None = None, **settings: Any
+    kind: str, data: str, config: dict[str, Any] | None = None, metric: str | None = None, task: str | None = None, **settings: Any
 ) -> Callable[[int, Listeners], dict[str, float]]:
     """The usual run: train on a known set, let its validation part choose the epoch, score the official test part."""
 
     def run(seed: int, listen: Listeners) -> dict[str, float]:
-        prepared = prepare(data, seed=seed)
+        prepared = prepare(data, task=task, seed=seed)
         network = fit(kind, prepared, seed, listen, config, **settings)
         assert prepared.parts.test is not None
         parts = prepared.parts.to(network.device)
