@@ -57,6 +57,8 @@ def test_new_questions_need_no_answers_and_are_read_alike(tmp_path: Path) -> Non
     assert opened.raw.source == ["question: Which number? context: It has number 3."] and opened.raw.target is None
     assert again.read(pd.DataFrame(SQUAD[:2])).target == ["number 0", "number 1"]
     assert again.read("question: Which? context: one").source == ["question: Which? context: one"]
+    one = again.read('{"question": "Which?", "context": "It has number 3."}')
+    assert one.source == ["question: Which? context: It has number 3."] and one.name == "a text to translate"
     with pytest.raises(DataError, match="no column called question and context"):
         again.read(pd.DataFrame({"a": ["x"], "b": ["y"], "c": ["z"]}))
 

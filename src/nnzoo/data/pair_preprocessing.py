@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from nnzoo.core.errors import DataError
 from nnzoo.core.fields import Spec, Stored, Tokens
 from nnzoo.data.pairs import TABLES, find_pairs, read_pair_table, read_parallel
 from nnzoo.data.preprocessing import Preprocessing
+from nnzoo.data.questions import record_of
 from nnzoo.data.raw import Raw, RawPairs, RawTexts
 from nnzoo.data.tables import suffix_of
 from nnzoo.data.text_to_text import is_table, read_questions
@@ -100,7 +102,9 @@ class PairPreprocessing(Preprocessing):
 
     def read(self, source: Any) -> RawPairs:
         """Pairs as `pairs` reads them; a text file of one side (a text a line, empty ones too), a text, or a list of texts; a table
-        whose columns the task knows."""
+        whose columns the task knows; one question as JSON, {"question": ..., "context": ...}."""
+        if self.task == "question-answering" and (one := record_of(source)) is not None:
+            return replace(read_questions(self.task, [one]), name=A_TEXT)
         if self.task != "translation" and is_table(source):
             return read_questions(self.task, source)
         if isinstance(source, Path) or (isinstance(source, str) and _names_a_file(source)):
