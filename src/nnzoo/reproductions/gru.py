@@ -8,7 +8,7 @@ from nnzoo.reproductions._questions import pointing
 _MUSIC = {"layers": 1, "hidden": 200, "dropout": 0.5, "lr": 3e-3, "weight_decay": 0.0, "batch": 2}
 _ADDING = {"layers": 1, "hidden": 64, "dropout": 0.0, "lr": 4e-3, "weight_decay": 0.0, "batch": 64, "epochs": 8}
 _STORIES = {"layers": 2, "hidden": 64, "bidirectional": True, "lr": 6e-3, "batch": 64, "epochs": 12}
-_POINTS = {**_STORIES, "epochs": 10}
+_POINTS = {**_STORIES, "epochs": 20}
 
 REPRODUCTIONS = (
     music("gru", "jsb-chorales", 8.6, {**_MUSIC, "epochs": 60}),
