@@ -27,6 +27,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nnzoo.blocks.packed import packed
 from nnzoo.core.errors import ConfigError, RunError
 from nnzoo.core.fields import Tokens
 from nnzoo.core.seeds import generator
@@ -77,12 +78,24 @@ def write(
         return [[] for _ in rows]
     was_training = network.training
     network.eval()
+    lengths = [len(row) for row in rows]
+    with packed(network, len(rows), tokens):
+        _go_on(network, rows, choice, tokens, seed, {*never, *field.begins}, heard)
+    if was_training:
+        network.train()
+    return [row[length:] for row, length in zip(rows, lengths)]
+
+
+def _go_on(
+    network: Any, rows: list[list[int]], choice: _Choice, tokens: int, seed: int, forbidden: set[int], heard: Heard | None
+) -> None:
+    """Write `tokens` symbols at most at the end of each row."""
+    (field,), context = network.spec.inputs.values(), network.context
     device, lengths = network.device, [len(row) for row in rows]
     shortest, longest = min(lengths), max(lengths)
-    forbidden = sorted({*never, *field.begins})
     ban_V = torch.zeros(field.vocabulary, device=device)
-    ban_V[forbidden] = -torch.inf
-    seen_RV = _seen(rows, field.vocabulary).to(device) if repetition != 1 else None
+    ban_V[sorted(forbidden)] = -torch.inf
+    seen_RV = _seen(rows, field.vocabulary).to(device) if choice.repetition != 1 else None
     chance_TR = None if choice.greedy else _chances(lengths, tokens, seed).to(device)
     working, kept_R = list(range(len(rows))), None
     at = held = shortest  # symbols read of each row, and those of them that the state holds
@@ -130,9 +143,6 @@ def write(
         else:
             held += 1
             state, logits_RV = read(network, state, read_R[:, None])
-    if was_training:
-        network.train()
-    return [row[length:] for row, length in zip(rows, lengths)]
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from torch.nn import functional as F
 from nnzoo.blocks.attention import Attend, join, split
 from nnzoo.blocks.cache import Cache
 from nnzoo.blocks.decoder import Decoder, DecoderConfig
+from nnzoo.blocks.packed import Tied
 from nnzoo.blocks.probe import Probe
 from nnzoo.core.errors import ConfigError
 from nnzoo.core.fields import Spec
@@ -72,6 +73,7 @@ class GPT(Decoder):
         self.drop = nn.Dropout(c.dropout)
         self.layers = nn.ModuleList(Block(c) for _ in range(c.layers))
         self.norm = nn.LayerNorm(c.width)
+        self.next = Tied(self.embed)
         for name, parameter in self.named_parameters():
             if parameter.ndim == 2:
                 ends_a_branch = name.endswith(("proj.weight", "down.weight"))
@@ -88,7 +90,7 @@ class GPT(Decoder):
         return self.norm(x_BTD)
 
     def logits(self, h_BTD: Tensor) -> Tensor:
-        return F.linear(h_BTD, self.embed.weight)
+        return self.next(h_BTD)
 
     def start(self, rows: int, room: int | None = None) -> Cache:
         c = self.config

@@ -25,6 +25,7 @@ from torch.nn import functional as F
 from nnzoo.blocks.attention import Attend, join, split
 from nnzoo.blocks.cache import Cache
 from nnzoo.blocks.decoder import Decoder, DecoderConfig
+from nnzoo.blocks.packed import Tied
 from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.rotary import Rotary
 from nnzoo.core.errors import ConfigError
@@ -89,7 +90,9 @@ class Llama(Decoder):
         self.turn = Rotary(c.width // c.heads, c.context, c.theta)
         self.layers = nn.ModuleList(Block(c) for _ in range(c.layers))
         self.norm = nn.RMSNorm(c.width, c.eps)
-        if self.writes and not c.tied:
+        if c.tied:
+            self.next: nn.Module = Tied(self.embed)
+        elif self.writes:
             self.next = nn.Linear(c.width, self.field.vocabulary, bias=False)
         for name, parameter in self.named_parameters():
             if parameter.ndim == 2 and not name.startswith("heads."):
@@ -103,7 +106,7 @@ class Llama(Decoder):
         return self.norm(x_BTD)
 
     def logits(self, h_BTD: Tensor) -> Tensor:
-        return F.linear(h_BTD, self.embed.weight) if self.config.tied else self.next(h_BTD)
+        return self.next(h_BTD)
 
     def start(self, rows: int, room: int | None = None) -> Cache:
         c = self.config
