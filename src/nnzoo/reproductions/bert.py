@@ -21,7 +21,7 @@ _JUDGES = {"context": 64, "width": 128, "layers": 2, "heads": 4, "dropout": 0.4,
 _JUDGES |= {"epochs": 2}
 _READS = {"context": 64, "width": 128, "layers": 2, "heads": 4, "dropout": 0.1, "lr": 1e-3, "batch": 64, "epochs": 20}
 _FEW = {**_READS, "dropout": 0.3, "lr": 5e-4, "batch": 32, "epochs": 15}
-_POINTS = {"context": 64, "width": 64, "layers": 2, "heads": 4, "dropout": 0.0, "lr": 2e-3, "batch": 32, "epochs": 10}
+_POINTS = {"context": 64, "width": 128, "layers": 2, "heads": 4, "dropout": 0.1, "lr": 1e-3, "batch": 64, "epochs": 12}
 OTHERS = ("sst5", "trec")
 
 
