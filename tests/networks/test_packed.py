@@ -12,7 +12,7 @@ from nnzoo.blocks.packed import Tied, packed
 def test_packed_products_are_the_same_and_only_for_a_while():
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(400, 600), nn.ReLU(), nn.Linear(600, 300, bias=False), nn.Linear(300, 4)).eval()
-    for x in (torch.randn(8, 1, 400), torch.randn(5, 1, 400), torch.randn(8, 40, 400)):
+    for x in (torch.randn(8, 1, 400), torch.randn(1, 1, 400), torch.randn(8, 40, 400)):
         with torch.no_grad():
             usual = network(x)
             with packed(network, 8, 100):
@@ -26,7 +26,7 @@ def test_packed_products_are_the_same_and_only_for_a_while():
     assert not any("forward" in vars(layer) for layer in network)
 
 
-@pytest.mark.parametrize(("rows", "times"), [(1, 100), (8, 2), (1000, 100)])
+@pytest.mark.parametrize(("rows", "times"), [(8, 2), (1000, 100)])
 def test_what_would_not_pay_is_left_alone(rows: int, times: int):
     network = nn.Linear(400, 600)
     with packed(network, rows, times):
