@@ -18,7 +18,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -49,7 +48,7 @@ class Block(nn.Module):
         self.attend = Attend(config.dropout)
         self.proj = nn.Linear(D, D)  # W_o
         self.up, self.down = nn.Linear(D, 4 * D), nn.Linear(4 * D, D)  # W_1, W_2
-        self.drop = nn.Dropout(config.dropout)
+        self.drop = nn.Dropout(config.dropout) if config.dropout else nn.Identity()
         self.out = Probe()
 
     def forward(self, x_BTD: Tensor, cache: Cache | None = None, layer: int = 0) -> Tensor:
@@ -70,7 +69,7 @@ class GPT(Decoder):
             raise ConfigError(f"gpt: width={c.width} is not divided by heads={c.heads}; choose a multiple")
         self.embed = nn.Embedding(self.field.vocabulary, c.width)  # E
         self.place = nn.Embedding(c.context, c.width)  # P
-        self.drop = nn.Dropout(c.dropout)
+        self.drop = nn.Dropout(c.dropout) if c.dropout else nn.Identity()
         self.layers = nn.ModuleList(Block(c) for _ in range(c.layers))
         self.norm = nn.LayerNorm(c.width)
         self.next = Tied(self.embed)
@@ -83,8 +82,7 @@ class GPT(Decoder):
 
     def states(self, tokens_BT: Tensor, cache: Cache | None = None) -> Tensor:
         first = 0 if cache is None else cache.used
-        place_T = torch.arange(first, first + tokens_BT.shape[1], device=tokens_BT.device)
-        x_BTD = self.drop(self.embed(tokens_BT) + self.place(place_T))
+        x_BTD = self.drop(self.embed(tokens_BT) + self.place.weight[first : first + tokens_BT.shape[1]])
         for l, block in enumerate(self.layers):
             x_BTD = self.layer(block, x_BTD, cache, l)
         return self.norm(x_BTD)
