@@ -22,6 +22,8 @@ FOLDER = Path(__file__).parent / "stored_runs"
 TINY: dict[str, dict[str, Any]] = {
     "mlp": {"hidden": [8]},
     "bert": {"width": 8, "layers": 1, "heads": 2, "context": 16},
+    "gpt": {"width": 16, "heads": 2, "layers": 1, "context": 16, "epochs": 1},
+    "llama": {"width": 16, "heads": 2, "key_heads": 1, "layers": 1, "context": 16, "epochs": 1},
     "cnn": {"channels": [4, 4], "hidden": 8},
     "wgan_gp": {"width": 8},
     "latent_diffusion": {"width": 8, "steps": 10},
