@@ -120,7 +120,11 @@ def training(size: Size, repeats: int, compiled: bool) -> dict[str, Any]:
         (stage,) = network.stages(network.task)
         (move,) = stage.moves
         how = move.optimizer
-        optimizer = torch.optim.AdamW(model.parameters(), lr=how.lr, betas=how.betas, weight_decay=how.weight_decay, fused=True)
+        groups = [
+            {"params": [p for p in model.parameters() if p.ndim >= 2]},
+            {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=how.lr, betas=how.betas, weight_decay=how.weight_decay, fused=True)
         assert stage.feed is not None
         stream = stage.feed.open(data, network, 3, 0)
         from nnzoo.training.optimisers import factor
@@ -128,7 +132,8 @@ def training(size: Size, repeats: int, compiled: bool) -> dict[str, Any]:
         model.train()
         began = time.perf_counter()
         for step in range(size.steps):
-            optimizer.param_groups[0]["lr"] = how.lr * factor(how.schedule, step, size.steps)
+            for group in optimizer.param_groups:
+                group["lr"] = how.lr * factor(how.schedule, step, size.steps)
             tokens_BT = stream.at(step).inputs["text"].tokens_BT
             logits_BTV = model(tokens_BT[:, :-1], use_cache=False).logits
             nn.functional.cross_entropy(logits_BTV.flatten(0, 1), tokens_BT[:, 1:].flatten()).backward()

@@ -19,12 +19,16 @@ def gradients(net, step, skip=None):
         parameter.grad = None if name == skip else torch.randn_like(parameter)
 
 
-@pytest.mark.parametrize("weight_decay", [0.0, 0.3])
-def test_adamw_equals_torchs_to_the_bit_also_where_a_gradient_is_missing_and_after_a_restart(weight_decay):
+@pytest.mark.parametrize(("weight_decay", "spares"), [(0.0, False), (0.3, False), (0.3, True)])
+def test_adamw_equals_torchs_to_the_bit_also_where_a_gradient_is_missing_and_after_a_restart(weight_decay, spares):
     ours, theirs = layers(), layers()
-    how = AdamW(lr=0.02, betas=(0.7, 0.95), eps=1e-6, weight_decay=weight_decay)
+    how = AdamW(lr=0.02, betas=(0.7, 0.95), eps=1e-6, weight_decay=weight_decay, spares_vectors=spares)
     mine = Optimiser(how, list(ours.named_parameters()), 20)
-    plain = torch.optim.AdamW(theirs.parameters(), lr=0.02, betas=(0.7, 0.95), eps=1e-6, weight_decay=weight_decay, fused=True)
+    groups = [
+        {"params": [theirs[0].weight, theirs[2].weight]},
+        {"params": [theirs[0].bias, theirs[2].bias], "weight_decay": 0.0 if spares else weight_decay},
+    ]
+    plain = torch.optim.AdamW(groups, lr=0.02, betas=(0.7, 0.95), eps=1e-6, weight_decay=weight_decay, fused=True)
     for step in range(12):
         skip = "2.bias" if step in (0, 5) else None
         gradients(ours, step, skip)

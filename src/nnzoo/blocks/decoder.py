@@ -178,7 +178,7 @@ class Decoder(Network):
     def stages(self, task: Task) -> tuple[Stage, ...]:
         c = self.config
         schedule = Schedule(warmup=c.warmup, decay="cosine", floor=0.1)
-        descent = AdamW(c.lr, betas=(0.9, c.beta2), weight_decay=c.weight_decay, schedule=schedule)
+        descent = AdamW(c.lr, (0.9, c.beta2), weight_decay=c.weight_decay, schedule=schedule, spares_vectors=True)
         loss = self.next_loss if self.writes else self.task_loss
         feed: Feed = blocks(c.context, c.batch) if self.writes and not self.field.lines else shuffled(c.batch)
         return (Stage((Descend("task", loss, optimizer=descent, clip=c.clip),), feed=feed, epochs=c.epochs, validate=loss),)

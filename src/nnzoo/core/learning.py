@@ -72,7 +72,8 @@ class Schedule:
 
 @dataclass(frozen=True)
 class AdamW:
-    """Adam with decoupled weight decay (Loshchilov & Hutter 2019); `weight_decay=0` is Adam (Kingma & Ba 2015)."""
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019); `weight_decay=0` is Adam (Kingma & Ba 2015). `spares_vectors`:
+    matrices decay, biases and gains of norms do not (Radford et al. 2019)."""
 
     lr: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.999)
@@ -80,6 +81,7 @@ class AdamW:
     weight_decay: float = 0.01
     schedule: Schedule = Schedule()
     name: str = ""
+    spares_vectors: bool = False
 
 
 def Adam(

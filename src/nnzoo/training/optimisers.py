@@ -4,11 +4,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from nnzoo.core.learning import SGD, AdamW, Descend, Schedule
+
+
+class _Lists(NamedTuple):
+    """Parameters that decay alike, and AdamW's state of each."""
+
+    parameters: list[Tensor]
+    means: list[Tensor]
+    squares: list[Tensor]
+    counts: list[Tensor]
+    weight_decay: float
+
+
+def _groups(description: AdamW, parameters: list[nn.Parameter]) -> list[dict[str, Any]]:
+    """Parameters by how they decay."""
+    if not description.spares_vectors:
+        return [{"params": parameters}]
+    matrices, vectors = [p for p in parameters if p.ndim >= 2], [p for p in parameters if p.ndim < 2]
+    groups = ({"params": matrices}, {"params": vectors, "weight_decay": 0.0})
+    return [group for group in groups if group["params"]]
 
 
 class Optimiser:
@@ -21,7 +41,7 @@ class Optimiser:
         self.torch: torch.optim.Optimizer
         if isinstance(description, AdamW):
             self.torch = torch.optim.AdamW(
-                parameters,
+                _groups(description, parameters),
                 lr=description.lr,
                 betas=description.betas,
                 eps=description.eps,
@@ -38,7 +58,7 @@ class Optimiser:
                 fused=True,
             )
         self.constant = description.schedule == Schedule()
-        self.lists: tuple[list[Tensor], ...] | None = None  # parameters and AdamW's state, once that is there
+        self.lists: list[_Lists] | None = None  # parameters and AdamW's state, once that is there
 
     def rate(self, step: int) -> float:
         """The learning rate at a step."""
@@ -49,7 +69,7 @@ class Optimiser:
         lr = self.rate(step)
         gradients = [p.grad for _, p in self.named if p.grad is not None]
         if self.lists is not None and len(gradients) == len(self.named):
-            self._adamw(lr, gradients, bad)
+            self._adamw(lr, bad)
         else:
             for group in self.torch.param_groups:
                 group["lr"] = lr
@@ -62,38 +82,41 @@ class Optimiser:
     def _gather(self) -> None:
         """What `_adamw` needs, as soon as every parameter has state. torch gathers and groups it at every step anew, which for a
         small network is a third of the time of the update."""
-        states = [self.torch.state.get(p, {}) for _, p in self.named]
         alike = {(p.device, p.dtype) for _, p in self.named}
-        if isinstance(self.description, AdamW) and all(states) and len(alike) == 1:
-            parts = [[state[key] for state in states] for key in ("exp_avg", "exp_avg_sq", "step")]
-            self.lists = ([p for _, p in self.named], *parts)
+        if not isinstance(self.description, AdamW) or len(alike) != 1 or not all(self.torch.state.get(p) for _, p in self.named):
+            return
+        self.lists = []
+        for group in self.torch.param_groups:
+            states = [self.torch.state[p] for p in group["params"]]
+            means, squares, counts = ([state[key] for state in states] for key in ("exp_avg", "exp_avg_sq", "step"))
+            self.lists.append(_Lists(group["params"], means, squares, counts, group["weight_decay"]))
 
-    def _adamw(self, lr: float, gradients: list[Tensor], bad: Tensor | None) -> None:
+    def _adamw(self, lr: float, bad: Tensor | None) -> None:
         """The fused update on gathered lists: what torch.optim.AdamW.step comes down to, to the bit."""
         assert self.lists is not None and isinstance(self.description, AdamW)
-        parameters, means, squares, counts = self.lists
         d = self.description
         with torch.no_grad():
-            torch._foreach_add_(counts, 1)
-            torch._fused_adamw_(
-                parameters,
-                gradients,
-                means,
-                squares,
-                [],
-                counts,
-                lr=lr,
-                beta1=d.betas[0],
-                beta2=d.betas[1],
-                weight_decay=d.weight_decay,
-                eps=d.eps,
-                amsgrad=False,
-                maximize=False,
-                grad_scale=None,
-                found_inf=bad,
-            )
-            if bad is not None:
-                torch._foreach_sub_(counts, [bad] * len(counts))
+            for group in self.lists:
+                torch._foreach_add_(group.counts, 1)
+                torch._fused_adamw_(
+                    group.parameters,
+                    [p.grad for p in group.parameters],  # type: ignore[misc]  # all are there
+                    group.means,
+                    group.squares,
+                    [],
+                    group.counts,
+                    lr=lr,
+                    beta1=d.betas[0],
+                    beta2=d.betas[1],
+                    weight_decay=group.weight_decay,
+                    eps=d.eps,
+                    amsgrad=False,
+                    maximize=False,
+                    grad_scale=None,
+                    found_inf=bad,
+                )
+                if bad is not None:
+                    torch._foreach_sub_(group.counts, [bad] * len(group.counts))
 
     def drop(self) -> None:
         """Forget the gradients."""
