@@ -192,15 +192,19 @@ def test_reproduce_takes_one_kind_or_all(monkeypatch: pytest.MonkeyPatch) -> Non
     result = {"kind": "mlp", "data": "d", "metric": "accuracy", **figures, "source": "s"}
     asked = []
 
-    def reproduction(kind: str, listen: Any) -> list[dict[str, Any]]:
-        asked.append(kind)
+    def reproduction(kind: str, listen: Any, only: str | None) -> list[dict[str, Any]]:
+        asked.append((kind, only))
         print("noise")
         return [result]
 
     monkeypatch.setattr("nnzoo.reproductions.reproduce", reproduction)
     assert document("reproduce", "mlp") == [result]
     assert "0.895" in run("reproduce", "--all").stdout
-    assert asked[0] == "mlp" and set(KINDS) <= set(asked[1:])
+    assert asked[0] == ("mlp", None) and {(kind, None) for kind in KINDS} <= set(asked[1:])
+    run("reproduce", "mlp", "--only", "iris")
+    assert asked[-1] == ("mlp", "iris")
+    monkeypatch.setattr("nnzoo.reproductions.confirm", lambda kind, listen, only: [{**result, "again": 0.9}])
+    assert document("reproduce", "mlp", "--confirm") == [{**result, "again": 0.9}]
     assert run("reproduce").exit_code == run("reproduce", "mlp", "--all").exit_code == 2
 
 

@@ -39,11 +39,11 @@ class Tied(nn.Module):
 
 
 @contextmanager
-def packed(network: nn.Module, rows: int, times: int) -> Iterator[None]:
+def packed(network: object, rows: int, times: int) -> Iterator[None]:
     """While it lasts, large linear layers multiply `rows` rows with packed matrices; where this would not pay for so many `times`,
     or is not there, nothing happens."""
     changed = []
-    if 1 <= rows <= MOST_ROWS and times >= 8 and _known():
+    if isinstance(network, nn.Module) and 1 <= rows <= MOST_ROWS and times >= 8 and _known():
         for module in network.modules():
             if type(module) in (nn.Linear, Tied) and _suits(module.weight):  # type: ignore[arg-type]
                 module.forward = _product(module.weight, getattr(module, "bias", None), rows)  # type: ignore[assignment, arg-type]
