@@ -24,6 +24,7 @@ from nnzoo.core.feeds import Stream, shuffled
 from nnzoo.core.learning import Clock, Move, Solve, Stage
 from nnzoo.core.network import Network
 from nnzoo.core.seeds import seed_default
+from nnzoo.training.allocation import keep_freed_memory
 from nnzoo.training.durable import lock
 from nnzoo.training.handover import is_divided
 from nnzoo.training.names import prepare_modes
@@ -69,6 +70,7 @@ def train(
     Raises NotFinite (the weights are the last good ones), Interrupted after a signal, RunError if saving fails.
     """
     first = processes is None or processes.first
+    keep_freed_memory()
     with nullcontext() if folder is None or not first else lock(folder), listening() as stop:
         if processes is not None:
             processes.told = stop
