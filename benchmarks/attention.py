@@ -34,6 +34,7 @@ from nnzoo.networks import find
 from nnzoo.networks.transformer.gpt import GPT
 from nnzoo.tasks import find as find_task
 from nnzoo.tasks._writing import write
+from nnzoo.training.allocation import keep_freed_memory
 from nnzoo.training.loop import train
 from nnzoo.training.settings import Settings
 
@@ -267,6 +268,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    keep_freed_memory()  # both sides
     transformers.logging.set_verbosity_error()
     commit = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     result: dict[str, Any] = {

@@ -30,6 +30,7 @@ from nnzoo.core.seeds import seed_default
 from nnzoo.data.prepare import Prepared, prepare
 from nnzoo.networks import find
 from nnzoo.tasks._writing import write
+from nnzoo.training.allocation import keep_freed_memory
 from nnzoo.training.loop import train
 from nnzoo.training.optimisers import factor
 from nnzoo.training.settings import Settings
@@ -148,6 +149,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    keep_freed_memory()  # both sides
     prepared = prepare("python-docs")
     commit = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     result = {
