@@ -2,9 +2,10 @@
 
 Three sizes (layers x width): 4 x 128 and 6 x 384 with 96 symbols (nanoGPT's two recipes for characters), 12 x 768 with the 50,257
 of GPT-2. Training: the same random blocks on both sides, no dropout, AdamW (fused) and clipping on both, float32; theirs in a bare
-PyTorch loop, eager and compiled, ours as it is and with --compile (the compilation is not counted). Writing: greedy, from the same prompt; theirs with its dynamic
-cache, its static one, and the static one compiled where asked for; the same tokens must come out. Sides run interleaved, A-B-B-A;
-figures are medians, ratios of pairs with a bootstrap interval.
+PyTorch loop, eager and compiled, ours as it is and with --compile (the compilation is not
+counted). Writing: greedy, from the same prompt; theirs with its dynamic cache, its static one, and the static one compiled where
+asked for; the same tokens must come out. Sides run interleaved, A-B-B-A; figures are medians, ratios of pairs with a bootstrap
+interval.
 
     python benchmarks/attention.py [--sizes 0,1,2] [--repeats 7] [--threads 2] [--compile] [--out benchmarks/results/attention.json]
 """

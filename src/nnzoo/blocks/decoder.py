@@ -172,7 +172,7 @@ class Decoder(Network):
         return loss.sum, torch.as_tensor(loss.weight)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Compile the layers, which all learning and writing goes through: they are alike, so that one compilation serves them all."""
+        """Compile the layers, which all learning goes through: they are alike, so that one compilation serves them all."""
         for block in self.layers:
             block.compile(*args, **kwargs)
 

@@ -1,9 +1,9 @@
 """Matrices laid out as a processor reads them fastest, while a network writes.
 
 A linear layer keeps W (N K), and the product of a few rows x with it walks down columns: for one row or sixteen of a small network
-that takes two to four times as long as the same product with W' (K N), laid out once. Large matrices, which do not fit the cache, are
-packed by the library for so many rows instead, once and not at every call: a third of the time for 4 to 16 rows. The numbers are the
-same to rounding. Measured on two cores, microseconds a product, as it is / transposed / packed:
+that takes up to three times as long as the same product with W' (K N), laid out once. Large matrices, which do not fit the cache,
+are packed by the library for so many rows instead, once and not at every call: down to half of the time for 4 to 16 rows. The
+numbers are the same to rounding. Measured on two cores, microseconds a product, as it is / transposed / packed:
 
     rows x K x N     16 x 128 x 512: 55 / 18 / 87    16 x 384 x 1536: 150 / 108 / 93    4 x 768 x 3072: 887 / 651 / 526
                      1 x 128 x 512: 14 / 9 / 39      1 x 384 x 1536: 44 / 30 / 77       1 x 768 x 3072: 429 / 373 / 488
@@ -43,8 +43,8 @@ class Tied(nn.Module):
 
 @contextmanager
 def packed(network: object, rows: int, times: int) -> Iterator[None]:
-    """While it lasts, linear layers multiply `rows` rows with matrices laid out for it; where this would not pay for so many `times`,
-    nothing happens."""
+    """While it lasts, linear layers multiply `rows` rows with matrices laid out for it; where this would not pay for so many
+    `times`, nothing happens."""
     changed = []
     if isinstance(network, nn.Module) and 1 <= rows <= MOST_ROWS and times >= 8:
         for module in network.modules():

@@ -1,5 +1,5 @@
-"""GPT by characters on tinyshakespeare, with nanoGPT's two recipes: 4 layers, 128 wide, 64 symbols, batch 12, 2,000 steps for a CPU;
-6 layers, 384 wide, 256 symbols, batch 64, 5,000 steps for a GPU.
+"""GPT by characters on tinyshakespeare, with nanoGPT's two recipes. For a CPU: 4 layers, 128 wide, 64 symbols, batch 12, 2,000
+steps; for a GPU: 6 layers, 384 wide, 256 symbols, batch 64, 5,000 steps.
 
 nanoGPT scores random blocks of the validation part, we score all of its blocks.
 """
