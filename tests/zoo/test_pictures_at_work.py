@@ -137,7 +137,10 @@ def test_codes_come_back_as_pictures_and_lie_between_two(given_back):
 
 def test_what_was_not_learned_stands_out_and_labels_say_how_well(tmp_path):
     raw = digits()
-    learned, others = RawImages("some", raw.pixels[:1200], raw.labels[:1200]), RawImages("more", raw.pixels[1200:], raw.labels[1200:])
+    learned, others = (
+        RawImages("some", raw.pixels[:1200], raw.labels[:1200]),
+        RawImages("more", raw.pixels[1200:], raw.labels[1200:]),
+    )
     nnzoo.train(SQUEEZE, learned, normal="0", out=tmp_path / "run", **QUICK)
     model = opened(tmp_path / "run", SQUEEZE)
     found = nnzoo.anomalies(model, others, normal="0", share=0.1, out=tmp_path / "rows.csv")
@@ -178,9 +181,7 @@ def table(n=300):
 
 def test_rows_of_a_table_are_scored_by_a_column_of_labels(tmp_path):
     frame = table()
-    trained = nnzoo.train(
-        SQUEEZE, frame, target=("state",), normal="fine", config={"code": 1}, out=tmp_path / "run", **QUICK
-    )
+    trained = nnzoo.train(SQUEEZE, frame, target=("state",), normal="fine", config={"code": 1}, out=tmp_path / "run", **QUICK)
     assert trained.task == "reconstruction"
     model = opened(tmp_path / "run", SQUEEZE)
     assert model.anomalies(frame, normal="fine", target="state").auroc > 0.9
@@ -188,7 +189,7 @@ def test_rows_of_a_table_are_scored_by_a_column_of_labels(tmp_path):
     assert list(back) == ["a", "b", "c", "predicted_a", "predicted_b", "predicted_c"]
     assert np.corrcoef(back["a"], back["predicted_a"])[0, 1] > 0.95
     assert model.anomalies(frame).frame.columns.tolist() == ["row", "score", "flagged"]
-    with pytest.raises(DataError, match="no label 'gone'; labels are: broken, fine|no label 'gone', only broken, fine"):
+    with pytest.raises(DataError, match="no label 'gone', only broken, fine"):
         model.anomalies(frame, normal="gone", target="state")
 
 

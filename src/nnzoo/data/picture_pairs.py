@@ -46,7 +46,7 @@ def open_pairs(source: Any, pairs: str | None = None) -> RawPicturePairs:
             raise ConfigError(f"{raw.name} holds pairs already; leave --pairs {pairs} out")
         return raw
     if not isinstance(raw, RawImages):
-        raise DataError(f"{raw.name} holds no pictures, and image-to-image needs pairs of them")
+        raise DataError(f"{raw.name} holds no pictures, and image-to-image needs pairs of them; give a folder of pictures")
     if pairs is None:
         raise DataError(
             f"{raw.name} holds single pictures; put pairs into two folders, input and target, with equal file names, or let "

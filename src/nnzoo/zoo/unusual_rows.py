@@ -143,7 +143,7 @@ def unusual_in(
     if not same_N.any() or not (known_N & ~same_N).any():
         there = sorted({str(label) for label in labels_N[rows][known_N]})
         what = "no other label than" if same_N.any() else f"no label '{normal}', only"
-        raise DataError(f"{raw.name} has {what} {', '.join(there[:10])}; normal and unusual rows are both needed to score")
+        raise DataError(f"{raw.name} has {what} {', '.join(there[:10])}; to score normal and unusual rows are needed, give both")
     others_N = known_N & ~same_N
     judged = {"flagged_normal": float(flagged_N[same_N].mean()), "flagged_others": float(flagged_N[others_N].mean())}
     return UnusualRows(frame, threshold, share, normal, auroc(score_N[same_N], score_N[others_N]), **judged, notes=notes)
