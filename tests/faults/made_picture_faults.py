@@ -244,8 +244,8 @@ FAULTS = [
         "anomalies by a kind that cannot tell",
         ready("stamp"),
         at("anomalies", "stamp", "p"),
-        f"stamp trained for {BY_LABEL} cannot say what is unusual; anomalies of series need a run of time-series-forecasting, "
-        "others a kind with the ability Surprise (`nnzoo data` says which)",
+        f"stamp trained for {BY_LABEL} forecasts no series and cannot tell what is unusual; anomalies of series need a run of "
+        "time-series-forecasting, others a kind with the ability Surprise (`nnzoo data` says which)",
         ["stamp"],
     ),
     Fault(
