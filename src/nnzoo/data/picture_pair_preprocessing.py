@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -96,8 +97,7 @@ class PicturePairPreprocessing(Preprocessing):
                 return raw if not to_answer else RawPicturePairs(raw.name, raw.source, None, raw.files, notes=raw.notes)
         elif self.made and not to_answer:
             pixels_NCHW = stored_pixels(raw.pixels, (*self.size, len(self.sides["target"][0])))
-            raw.pixels = pixels_NCHW.permute(0, 2, 3, 1).numpy()
-            return pairs_of(raw, self.made)
+            return pairs_of(replace(raw, pixels=pixels_NCHW.permute(0, 2, 3, 1).numpy()), self.made)
         return RawPicturePairs(raw.name, raw.pixels, None, raw.files, notes=raw.notes)
 
     def restore(self, name: str, value: Tensor) -> np.ndarray:
