@@ -19,7 +19,7 @@ from nnzoo.core.errors import DataError
 from nnzoo.core.fields import Image, Spec, Stored
 from nnzoo.data.image_preprocessing import moments, pictures_of, restored_pixels, stored_pixels
 from nnzoo.data.images import read_images
-from nnzoo.data.picture_pairs import SIDE_BY_SIDE, pairs_from_arrays, pairs_of, read_sides, sides_of
+from nnzoo.data.picture_pairs import SIDE_BY_SIDE, pairs_of, read_sides, sides_of
 from nnzoo.data.preprocessing import Preprocessing
 from nnzoo.data.raw import Raw, RawImages, RawPicturePairs
 
@@ -77,11 +77,9 @@ class PicturePairPreprocessing(Preprocessing):
         return cls((facts["height"], facts["width"]), source, target, facts["made"])
 
     def read(self, source: Any) -> Raw:
-        """Pairs (a folder, arrays), or single pictures, at this model's size."""
+        """Pairs in a folder, or single pictures, at this model's size."""
         if isinstance(source, (str, os.PathLike)) and os.path.isdir(source) and (sides := sides_of(Path(source))):
             return read_sides(Path(source), sides)
-        if isinstance(source, tuple) and len(source) == 2 and all(np.ndim(side) in (3, 4) for side in source):
-            return pairs_from_arrays(*source)
         if self.made == SIDE_BY_SIDE and isinstance(source, (str, os.PathLike)):
             return read_images(source)  # a pair or an input alone: its own shape tells
         return pictures_of(source, (*self.size, max(len(mean) for mean, _ in self.sides.values())))

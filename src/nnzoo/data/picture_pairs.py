@@ -34,10 +34,8 @@ def open_pairs(source: Any, pairs: str | None = None) -> RawPicturePairs:
 
     if pairs is not None and pairs not in PAIRS:
         raise ConfigError(f"--pairs {pairs} is not known; write {', '.join(PAIRS[:-1])} or {PAIRS[-1]}")
-    if isinstance(source, tuple) and len(source) == 2 and all(np.ndim(side) in (3, 4) for side in source):
-        raw: Raw = pairs_from_arrays(*source)
-    elif isinstance(source, (str, os.PathLike)) and os.path.isdir(source) and (sides := sides_of(Path(source))):
-        raw = read_sides(Path(source), sides)
+    if isinstance(source, (str, os.PathLike)) and os.path.isdir(source) and (sides := sides_of(Path(source))):
+        raw: Raw = read_sides(Path(source), sides)
     else:
         raw = read(source)
     if isinstance(raw, RawPicturePairs):
