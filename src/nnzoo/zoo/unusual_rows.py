@@ -122,7 +122,8 @@ def unusual_in(
 ) -> UnusualRows:
     """Scores of rows beside what these are to the person. Of a set with an official test part only that is scored, since the
     network may have learned from the rest. Raises DataError, ConfigError."""
-    rows, notes = np.arange(len(raw)), ()
+    rows = np.arange(len(raw))
+    notes: tuple[str, ...] = ()
     if raw.part is not None and (raw.part == "test").any():
         rows = np.flatnonzero(raw.part == "test")
         notes = (f"the {len(rows):,} rows of the official test part are scored",)
