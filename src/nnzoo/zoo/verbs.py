@@ -39,7 +39,7 @@ def predict(run: Run, data: Any, *, out: Path | str | None = None, **wanted: Any
         about = {
             "run": model.run,
             "kind": model.manifest.kind,
-            "answers": str(data) if isinstance(data, (str, Path)) else "pictures",
+            "from": str(data) if isinstance(data, (str, Path)) else "pictures",
         }
         files = frame["file"].tolist() if "file" in frame else None
         save_pictures(frame[picture].tolist(), Path(out), origin=about, names=files)
