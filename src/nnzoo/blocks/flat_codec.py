@@ -6,6 +6,7 @@ B batch, D numbers of a row, C H W picture.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -16,9 +17,9 @@ from nnzoo.core.fields import AnyField, Image, Rows, Table
 
 
 def funnel(sizes: Sequence[int], nonlinearity: Callable[[], nn.Module] = nn.SiLU) -> nn.Sequential:
-    """Linear layers from (B, first size) through the others to (B, last size); a nonlinearity and a probe after all but the last."""
+    """Linear layers from (B, first size) to (B, last size); a nonlinearity and a probe after each but the last."""
     layers: list[nn.Module] = []
-    for before, after in zip(sizes[:-2], sizes[1:-1]):
+    for before, after in pairwise(sizes[:-1]):
         layers += [nn.Linear(before, after), nonlinearity(), Probe()]
     return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
 
@@ -55,6 +56,10 @@ class Flat:
     def each(self, values: Any) -> Tensor:
         """One value for each channel or column (a tensor, or a tuple of numbers), spread over the vector (D)."""
         return torch.as_tensor(values).repeat_interleave(self.size // self.parts)
+
+    def bounded(self, y_BD: Tensor) -> Tensor:
+        """What a last layer gave as standardised rows: of pictures the log odds of brightness, of numbers these themselves."""
+        return y_BD if self.picture is None else self.standardised(torch.sigmoid(y_BD.float()))
 
     def shades(self, x_BD: Tensor) -> Tensor:
         """Standardised pixels (B D) as brightness in 0..1."""

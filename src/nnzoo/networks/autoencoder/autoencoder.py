@@ -2,9 +2,9 @@
 
     c = f(x),   y = g(c),   min over f and g of  E ||x - y||^2                        (Hinton & Salakhutdinov 2006)
 
-f and g are layers of falling and rising width, y_l = phi(W_l y_(l-1) + b_l), the code and the last layer of pictures and numbers
-without bounds. Without phi the best code of C numbers is the projection on the first C principal components (Baldi & Hornik 1989);
-what is won beyond it, the bends in between have won. A row that is rebuilt badly is unlike those that were learned from:
+f and g are layers of falling and rising width, y_l = phi(W_l y_(l-1) + b_l), the code without bounds; pictures end in a sigmoid, so
+that black and white can be reached and not passed. Without phi the best code of C numbers is the projection on the first C principal
+components (Baldi & Hornik 1989); what is won beyond it, phi has won. A row that is rebuilt badly is unlike those learned from:
 
     surprise(x) = 1/D ||x - g(f(x))||^2
 
@@ -81,7 +81,7 @@ class Autoencoder(Network):
 
     def decode(self, codes: Tensor) -> Tensor:
         """Rows from codes (B C): standardised pictures (B C H W), or numbers (B D)."""
-        return self.flat.shaped(self.rebuilt(self.decoder(codes)))
+        return self.flat.shaped(self.rebuilt(self.flat.bounded(self.decoder(codes))))
 
     def surprise(self, inputs: dict[str, Any]) -> Tensor:
         """Mean squared error of each row's reconstruction (B), in standardised units."""
