@@ -3,8 +3,9 @@
     c = f(x),   y = g(c),   min over f and g of  E ||x - y||^2                        (Hinton & Salakhutdinov 2006)
 
 f and g are layers of falling and rising width, y_l = phi(W_l y_(l-1) + b_l), the code without bounds; pictures end in a sigmoid, so
-that black and white can be reached and not passed. Without phi the best code of C numbers is the projection on the first C principal
-components (Baldi & Hornik 1989); what is won beyond it, phi has won. A row that is rebuilt badly is unlike those learned from:
+that black and white can be reached and not passed. Without phi the best code of C numbers is the projection on the first C
+principal components (Baldi & Hornik 1989); what is won beyond it, phi has won. A row that is rebuilt badly is unlike those learned
+from:
 
     surprise(x) = 1/D ||x - g(f(x))||^2
 

@@ -8,7 +8,7 @@ The label goes in as an indicator beside the picture and beside the code. What c
 in Kingma et al. (2014, the M2 model) and in Sohn's relaxed form: what a code means (how wide, how dark) is alike under every label,
 so that one code makes a row of ten pictures that belong together. A picture whose label is unknown has an indicator of zeros.
 
-Shapes: B batch, D pixels of a picture, Y labels, Z numbers of a code, P parameters of a picture's distribution.
+Shapes: B batch, D pixels of a picture, Y labels, Z numbers of a code.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class ConditionalVAE(Network):
         self.flat = Flat(spec.outputs[self.picture])
         self.likelihood = Bernoulli(self.flat) if config.pixels == "bernoulli" else Normal(self.flat)
         self.encoder = funnel((self.flat.size + self.labels, *config.hidden, 2 * config.latent))
-        self.decoder = funnel((config.latent + self.labels, *reversed(config.hidden), self.likelihood.size))
+        self.decoder = funnel((config.latent + self.labels, *reversed(config.hidden), self.flat.size))
         self.code, self.made = Probe(), Probe()
 
     def forward(self, inputs: dict[str, Any]) -> dict[str, Tensor]:
@@ -92,11 +92,11 @@ class ConditionalVAE(Network):
 
     def decode(self, z_BZ: Tensor, y_B: Tensor) -> Tensor:
         """The mean of p(x|z, y), standardised (B C H W)."""
-        told_BP = self.told(z_BZ, self.indicator(y_B))
-        return self.flat.shaped(self.made(self.likelihood.mean(told_BP)))
+        told_BD = self.told(z_BZ, self.indicator(y_B))
+        return self.flat.shaped(self.made(self.likelihood.mean(told_BD)))
 
     def told(self, z: Tensor, y_BY: Tensor) -> Tensor:
-        """Parameters of p(x|z, y) (... B P) from codes (... B Z) and indicators of labels."""
+        """Parameters of p(x|z, y) (... B D) from codes (... B Z) and indicators of labels."""
         return self.decoder(torch.cat((z, y_BY.expand(*z.shape[:-1], -1)), dim=-1))
 
     def indicator(self, y_B: Tensor) -> Tensor:
@@ -111,8 +111,8 @@ class ConditionalVAE(Network):
     def evidence_lower_bound(self, x_BD: Tensor, y_BY: Tensor) -> tuple[Tensor, Tensor]:
         """E_q[log p(x|z, y)] by one draw and KL(q(z|x, y) || N(0, I)), (B) each, in nats; the bound is their difference."""
         mean_BZ, log_variance_BZ = self.q(x_BD, y_BY)
-        told_BP = self.told(drawn(mean_BZ, log_variance_BZ), y_BY)
-        return self.likelihood.log_prob(self.likelihood.data(x_BD), told_BP), divergence(mean_BZ, log_variance_BZ)
+        told_BD = self.told(drawn(mean_BZ, log_variance_BZ), y_BY)
+        return self.likelihood.log_prob(self.likelihood.data(x_BD), told_BD), divergence(mean_BZ, log_variance_BZ)
 
     def log_likelihood(self, x_BCHW: Tensor, y_B: Tensor, samples: int = 200) -> Tensor:
         """log p(x|y) (B) in nats from so many importance samples a picture; see `vae`."""

@@ -5,12 +5,13 @@
     log p(x) >= E_q[log p(x|z)] - KL(q(z|x) || N(0, I))            the evidence lower bound (Kingma & Welling 2014, eq. 3)
     z = mu + s eps,  eps ~ N(0, I)                                 through which the gradient passes (section 2.4)
 
-p(x|z) is Bernoulli for pixels (appendix C.1) or normal for numbers (C.2, mean and variance from the decoder). The bound lies below
-log p(x) by KL(q(z|x) || p(z|x)); an estimate that ends at log p(x) averages weights of many draws (Burda et al. 2016, eq. 8):
+p(x|z) is Bernoulli for pixels (appendix C.1), or normal for numbers (C.2; with one learned variance for each column or channel). The
+bound lies below log p(x) by KL(q(z|x) || p(z|x)); an estimate that ends at log p(x) averages the weights of many draws (Burda et al.
+2016, eq. 8):
 
     log p(x) = lim over K of  log 1/K sum over k of  p(x|z_k) p(z_k) / q(z_k|x),   z_k ~ q(z|x)
 
-Shapes: B batch, D numbers of a row, Z numbers of a code, S draws, P parameters of a row's distribution.
+Shapes: B batch, D numbers of a row, Z numbers of a code, S draws.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class VAE(Network):
         drawn_pixels = self.flat.picture is not None and config.pixels == "bernoulli"
         self.likelihood: Bernoulli | Normal = Bernoulli(self.flat) if drawn_pixels else Normal(self.flat)
         self.encoder = funnel((self.flat.size, *config.hidden, 2 * config.latent))
-        self.decoder = funnel((config.latent, *reversed(config.hidden), self.likelihood.size))
+        self.decoder = funnel((config.latent, *reversed(config.hidden), self.flat.size))
         self.code, self.made = Probe(), Probe()
 
     # ---- making and rebuilding
@@ -92,11 +93,11 @@ class VAE(Network):
             return {self.name: self.decode(self.encode(inputs))}
         Z, noise = self.config.latent, inputs["noise"]
         assert noise.ndim == 2 and noise.shape[1] == Z + self.spread
-        told_BP = self.decoder(self.code(noise[:, :Z]))
+        told_BD = self.decoder(self.code(noise[:, :Z]))
         if self.flat.picture is not None:
-            return {self.name: self.flat.shaped(self.made(self.likelihood.mean(told_BP)))}
+            return {self.name: self.flat.shaped(self.made(self.likelihood.mean(told_BD)))}
         assert isinstance(self.likelihood, Normal)
-        return {self.name: self.made(self.likelihood.drawn(told_BP, noise[:, Z:]))}
+        return {self.name: self.made(self.likelihood.drawn(told_BD, noise[:, Z:]))}
 
     @property
     def spread(self) -> int:
@@ -129,8 +130,8 @@ class VAE(Network):
     def evidence_lower_bound(self, x_BD: Tensor) -> tuple[Tensor, Tensor]:
         """E_q[log p(x|z)] by one draw and KL(q(z|x) || N(0, I)), (B) each, in nats; the bound is their difference."""
         mean_BZ, log_variance_BZ = self.q(x_BD)
-        told_BP = self.decoder(drawn(mean_BZ, log_variance_BZ))
-        return self.likelihood.log_prob(self.likelihood.data(x_BD), told_BP), divergence(mean_BZ, log_variance_BZ)
+        told_BD = self.decoder(drawn(mean_BZ, log_variance_BZ))
+        return self.likelihood.log_prob(self.likelihood.data(x_BD), told_BD), divergence(mean_BZ, log_variance_BZ)
 
     def log_likelihood(self, inputs: dict[str, Any], samples: int = 200) -> Tensor:
         """log p(x) (B) in nats from so many importance samples a row, a few at a time in memory; too low on average, ever less with
@@ -144,8 +145,8 @@ class VAE(Network):
         x_BD = self.flat.vector(inputs[self.name])
         mean_BZ, log_variance_BZ = self.q(x_BD)
         eps_S1Z = torch.randn(DRAWS, 1, self.config.latent, generator=generator(0)).to(x_BD.device)
-        told_SBP = self.decoder(mean_BZ + (0.5 * log_variance_BZ).exp() * eps_S1Z)
-        return divergence(mean_BZ, log_variance_BZ) - self.likelihood.log_prob(self.likelihood.data(x_BD), told_SBP).mean(0)
+        told_SBD = self.decoder(mean_BZ + (0.5 * log_variance_BZ).exp() * eps_S1Z)
+        return divergence(mean_BZ, log_variance_BZ) - self.likelihood.log_prob(self.likelihood.data(x_BD), told_SBD).mean(0)
 
     # ---- learning
 
