@@ -89,7 +89,7 @@ def test_pictures_of_any_size_come_back_in_their_shape_between_black_and_white(s
     field = Image(channels=shape[0], height=shape[1], width=shape[2], mean=mean, std=std)
     net = Autoencoder(Config(code=4, hidden=(16,)), Spec(inputs={"image": field}, train_size=100), TASK)
     assert isinstance(net, Encodes) and isinstance(net, Surprise)
-    made_BCHW = net.decode(50 * torch.randn(20, 4))
+    made_BCHW = net.decode(50 * torch.randn(20, 4)).detach()
     assert made_BCHW.shape == (20, *shape)
     pixels = field.restore(made_BCHW)
     assert float(pixels.min()) == pytest.approx(0, abs=1e-5) and float(pixels.max()) == pytest.approx(1, abs=1e-5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import torch
 
@@ -23,13 +24,14 @@ def points(
     published: str,
     source: str,
     share_note: str = "",
+    config: dict[str, Any] | None = None,
 ) -> tuple[Reproduction, ...]:
     """Two figures of one training run: how many modes are hit, and the share of points within three sigma of a mode."""
 
     @cache
     def trained(seed: int) -> dict[str, float]:
         prepared = prepare(data, seed=seed)
-        network = fit(kind, prepared, seed)
+        network = fit(kind, prepared, seed, (), config)
         seed_default(seed, 2500)
         with torch.no_grad():
             made = network.sample(SAMPLES)  # type: ignore[operator]

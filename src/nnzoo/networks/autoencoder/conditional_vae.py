@@ -129,7 +129,7 @@ class ConditionalVAE(Network):
     def stages(self, task: Task) -> tuple[Stage, ...]:
         c = self.config
         move = Descend("bound", self.bound_loss, optimizer=Adam(c.lr, schedule=Schedule(warmup=0.05, decay="cosine")))
-        return (Stage((move,), feed=shuffled(c.batch), epochs=c.epochs, validate=self.bound_loss),)
+        return (Stage((move,), feed=shuffled(c.batch), epochs=c.epochs, patience=0, validate=self.bound_loss),)
 
     card = Card(
         idea="A variational autoencoder whose encoder and decoder are told the label, so that it makes pictures of a given label.",

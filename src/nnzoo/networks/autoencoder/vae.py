@@ -5,9 +5,9 @@
     log p(x) >= E_q[log p(x|z)] - KL(q(z|x) || N(0, I))            the evidence lower bound (Kingma & Welling 2014, eq. 3)
     z = mu + s eps,  eps ~ N(0, I)                                 through which the gradient passes (section 2.4)
 
-p(x|z) is Bernoulli for pixels (appendix C.1), or normal for numbers (C.2; with one learned variance for each column or channel). The
-bound lies below log p(x) by KL(q(z|x) || p(z|x)); an estimate that ends at log p(x) averages the weights of many draws (Burda et al.
-2016, eq. 8):
+p(x|z) is Bernoulli for pixels (appendix C.1), or normal for numbers (C.2; with one learned variance for each column or channel).
+The bound lies below log p(x) by KL(q(z|x) || p(z|x)); an estimate that ends at log p(x) averages the weights of many draws (Burda
+et al. 2016, eq. 8):
 
     log p(x) = lim over K of  log 1/K sum over k of  p(x|z_k) p(z_k) / q(z_k|x),   z_k ~ q(z|x)
 
@@ -163,7 +163,7 @@ class VAE(Network):
     def stages(self, task: Task) -> tuple[Stage, ...]:
         c = self.config
         move = Descend("bound", self.bound_loss, optimizer=Adam(c.lr, schedule=Schedule(warmup=0.05, decay="cosine")))
-        return (Stage((move,), feed=shuffled(c.batch), epochs=c.epochs, validate=self.bound_loss),)
+        return (Stage((move,), feed=shuffled(c.batch), epochs=c.epochs, patience=0, validate=self.bound_loss),)
 
     card = Card(
         idea="Each datum is coded as a distribution near N(0, I), so that codes drawn from N(0, I) become new data.",
