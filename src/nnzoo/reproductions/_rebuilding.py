@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,6 +19,7 @@ from nnzoo.data.prepare import Prepared, prepare
 from nnzoo.data.raw import RawImages
 from nnzoo.data.reading import read
 from nnzoo.reproductions.running import Listeners, fit
+from nnzoo.zoo.unusual_rows import auroc
 
 
 def pictures(part: Dataset) -> Tensor:
@@ -46,13 +48,9 @@ def surprises(network: Network, part: Dataset) -> Tensor:
     return torch.cat([network.surprise(batch.inputs) for batch in part.batches(2000)])  # type: ignore[operator]
 
 
-def auroc(score_N: Tensor, odd_N: Tensor) -> float:
-    """How often an odd row scores above a usual one; ties count half (the area under the receiver operating characteristic)."""
-    _, rank_N, count = score_N.double().unique(return_inverse=True, return_counts=True)
-    last = count.cumsum(0).double()
-    middle_N = (last - (count.double() - 1) / 2)[rank_N]  # ties share the mean of their ranks, from 1
-    odd, usual = int(odd_N.sum()), int((~odd_N).sum())
-    return float((middle_N[odd_N].sum() - odd * (odd + 1) / 2) / (odd * usual))
+def told_apart(score_N: Tensor, odd_N: Tensor) -> float:
+    """The area under the receiver operating characteristic of scores, higher for odd rows."""
+    return auroc(score_N[~odd_N].double().numpy(), score_N[odd_N].double().numpy())
 
 
 def rebuilding(data: str, seed: int) -> Prepared:
@@ -61,28 +59,31 @@ def rebuilding(data: str, seed: int) -> Prepared:
 
 
 def one_class(kind: str, data: str, number: int, config: dict[str, Any]) -> Callable[[int, Listeners], dict[str, float]]:
-    """Train on the pictures of one label, score all test pictures by surprise, for each label; the area under the receiver operating
-    characteristic as a mean over labels, beside that of what `number` principal components lose."""
+    """Train on the pictures of one label, score all test pictures by surprise, for each label; the area under the receiver
+    operating characteristic as a mean over labels, beside that of what `number` principal components lose."""
 
     def run(seed: int, listen: Listeners) -> dict[str, float]:
         prepared = rebuilding(data, seed)
         named = read(data)
-        assert isinstance(named, RawImages) and named.labels is not None
-        found: dict[str, float] = {}
-        beside: list[float] = []
-        for label in sorted({str(one) for one in named.labels}):
-            is_label = {part: torch.from_numpy(named.labels[rows].astype(str) == label) for part, rows in prepared.rows.items()}
-
-            def only(part: Dataset | None, name: str) -> Dataset | None:
-                return None if part is None else part.part(torch.nonzero(is_label[name])[:, 0])
-
-            train, valid = only(prepared.parts.train, "train"), only(prepared.parts.valid, "valid")
-            assert train is not None and prepared.parts.test is not None
-            network = fit(kind, replace(prepared, parts=Parts(train, valid, prepared.parts.test)), seed, (), config)
-            odd_N = ~is_label["test"]
-            found[f"auroc_{label}"] = auroc(surprises(network, prepared.parts.test), odd_N)
-            lost_N = lost_by_components(pictures(prepared.parts.test), *components(pictures(train), number))
-            beside.append(auroc(lost_N, odd_N))
+        assert isinstance(named, RawImages) and named.labels is not None and prepared.parts.test is not None
+        labels = named.labels.astype(str)
+        test_ND, found, beside = pictures(prepared.parts.test), {}, []
+        for label in np.unique(labels):
+            parts = bearing(prepared, labels == label)
+            network = fit(kind, replace(prepared, parts=parts), seed, (), config)
+            odd_N = torch.from_numpy(labels[prepared.rows["test"]] != label)
+            found[f"auroc_{label}"] = told_apart(surprises(network, prepared.parts.test), odd_N)
+            beside.append(told_apart(lost_by_components(test_ND, *components(pictures(parts.train), number)), odd_N))
         return {"score": sum(found.values()) / len(found), **found, "principal_components": sum(beside) / len(beside)}
 
     return run
+
+
+def bearing(prepared: Prepared, chosen_N: np.ndarray) -> Parts:
+    """The parts with only the chosen rows in those that are learned from; `chosen_N` is of all rows of the source."""
+
+    def some(part: Dataset, name: str) -> Dataset:
+        return part.part(torch.from_numpy(np.flatnonzero(chosen_N[prepared.rows[name]])))
+
+    parts = prepared.parts
+    return Parts(some(parts.train, "train"), parts.valid and some(parts.valid, "valid"), parts.test)

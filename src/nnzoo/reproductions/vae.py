@@ -50,8 +50,8 @@ _COMMON = {
     "data": "fashion-mnist",
     "target": None,
     "better": "lower",
-    "source": "pythae's table (VAE and IWAE on binarised MNIST); Burda et al. 2016 (estimate); Salakhutdinov & Murray 2008 (pixels)",
-    "note": "pixels drawn as ones with their brightness as probability, anew in training, once for all in testing; all test pictures",
+    "source": "pythae's table (VAE on binarised MNIST); Burda et al. 2016 (estimate); Salakhutdinov & Murray 2008 (pixels)",
+    "note": "pixels drawn as ones with their brightness as probability: anew in training, once for all in testing; all of the test part",
     "seeds": (0,),
 }
 REPRODUCTIONS = (
