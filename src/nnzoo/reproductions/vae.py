@@ -51,7 +51,7 @@ _COMMON = {
     "target": None,
     "better": "lower",
     "source": "pythae's table (VAE on binarised MNIST); Burda et al. 2016 (estimate); Salakhutdinov & Murray 2008 (pixels)",
-    "note": "pixels drawn as ones with their brightness as probability: anew in training, once for all in testing; all of the test part",
+    "note": "pixels drawn as ones with their brightness as probability: anew in training, once for all in testing",
     "seeds": (0,),
 }
 REPRODUCTIONS = (
