@@ -142,7 +142,7 @@ class UNet(nn.Module):
         first, self.width = widths[0], 4 * widths[0]
         self.times = nn.Sequential(nn.Linear(first, self.width), nn.SiLU(), nn.Linear(self.width, self.width))
         self.enter = Conv(inputs, first, 3, padding=1)
-        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        self.down = nn.ModuleList()
         levels, seen, channels = len(widths), [first], first
 
         def layer(before: int, level: int) -> Layer:
@@ -159,6 +159,7 @@ class UNet(nn.Module):
                 seen.append(channels)
         heads = max(1, channels // head)
         self.middle = nn.ModuleList((Layer(channels, channels, dropout, heads, context), Layer(channels, channels, dropout)))
+        self.up = nn.ModuleList()
         for level in reversed(range(levels)):
             for _ in range(blocks + 1):
                 self.up.append(layer(channels + seen.pop(), level))
