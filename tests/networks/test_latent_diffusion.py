@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nnzoo import tasks
+from nnzoo.blocks.point_denoiser import PointDenoiser
 from nnzoo.core.dataset import Dataset, Parts
 from nnzoo.core.errors import Unsuitable
 from nnzoo.core.fields import Category, Classes, Image, Spec, Table
@@ -33,15 +34,18 @@ def network(**config: Any) -> LatentDiffusion:
     return LatentDiffusion(Config(**{"width": 16, **config}), SPEC, TASK)
 
 
-class Perfect(nn.Module):
+class Perfect(PointDenoiser):
     """The best denoiser of codes that are N(m, s^2): eps* = sqrt(1 - abar) (z - sqrt(abar) m) / (abar s^2 + 1 - abar)."""
 
     def __init__(self, kept_T: Tensor, mean: float, std: float) -> None:
-        super().__init__()
+        super().__init__(2, 2, 1)
         self.kept_T, self.mean, self.std = kept_T, mean, std
 
     def times(self, t_B: Tensor) -> Tensor:
         return self.kept_T[t_B - 1, None]
+
+    def eps(self, times: tuple[int, ...]) -> Any:
+        return lambda z_BZ, t: self(z_BZ, self.times(torch.tensor([t])))
 
     def forward(self, z_BZ: Tensor, kept_B1: Tensor) -> Tensor:
         return (1 - kept_B1).sqrt() * (z_BZ - kept_B1.sqrt() * self.mean) / (kept_B1 * self.std**2 + 1 - kept_B1)
@@ -50,7 +54,7 @@ class Perfect(nn.Module):
 @pytest.mark.parametrize("std", [0.25, 0.05, 0.014])
 def test_with_a_perfect_denoiser_the_way_back_makes_the_data(std: float) -> None:
     net = network()
-    net.denoiser = Perfect(net.kept_T, 0.7, std)  # type: ignore[assignment]
+    net.denoiser = Perfect(net.walk.kept_T, 0.7, std)  # type: ignore[assignment]
     net.codec.decoder = nn.Identity()  # type: ignore[assignment]
     torch.manual_seed(3)
     made_BD = net.sample(20_000)
@@ -61,17 +65,17 @@ def test_with_a_perfect_denoiser_the_way_back_makes_the_data(std: float) -> None
 
 def test_the_denoiser_learns_the_noise_that_was_added() -> None:
     net = network()
-    net.denoiser = Perfect(net.kept_T, 0.7, 0.25)  # type: ignore[assignment]
+    net.denoiser = Perfect(net.walk.kept_T, 0.7, 0.25)  # type: ignore[assignment]
     data = points(torch.zeros(40_000, 2))
     mean_NZ = 0.7 + 0.2 * torch.randn(40_000, 2)
     data.extra["latent"] = torch.cat((mean_NZ, torch.full_like(mean_NZ, 0.15)), 1)  # .2^2 + .15^2 = .25^2
     loss = net.denoiser_loss(data.all(), Clock())
-    best = (net.kept_T * 0.25**2 / (net.kept_T * 0.25**2 + 1 - net.kept_T)).mean()  # no denoiser is better than this
+    best = (net.walk.kept_T * 0.25**2 / (net.walk.kept_T * 0.25**2 + 1 - net.walk.kept_T)).mean()  # no denoiser is better than this
     assert float(loss.sum / loss.weight) == pytest.approx(float(best), rel=0.02)
 
 
 def test_noise_ends_all_information_and_begins_with_almost_none() -> None:
-    kept_T = network().kept_T
+    kept_T = network().walk.kept_T
     assert kept_T[0] > 0.999 and kept_T[-1] < 0.005 and bool((kept_T.diff() < 0).all())
 
 

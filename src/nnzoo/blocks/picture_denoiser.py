@@ -22,7 +22,7 @@ AT_ONCE = 64  # steps for which it is worked out together what the U-Net is told
 
 
 class PictureDenoiser(nn.Module):
-    """eps_theta(x_t, t, c). Labels are codes (B, long); -1 is none. Convolutions run in bfloat16 where wanted, weights stay float32."""
+    """eps_theta(x_t, t, c). Labels are codes (B, long); -1 is none. Convolutions run in bfloat16 where wanted; weights: float32."""
 
     def __init__(
         self,
@@ -45,8 +45,8 @@ class PictureDenoiser(nn.Module):
         return self._noise(x_BCHW, self.unet.told(t_B, condition_BU))
 
     def eps(self, times: Sequence[int], codes_B: Tensor | None = None, guidance: float = 1.0) -> Eps:
-        """The noise in pictures at steps among `times`, for a sampler. With guidance other than 0 and 1 the U-Net reads both halves,
-        with labels and without, in one batch."""
+        """The noise in pictures at steps among `times`, for a sampler. Where guidance is neither 0 nor 1 the U-Net reads both
+        halves, with labels and without, in one batch."""
         if self.labels is not None and (codes_B is None or guidance == 0):
             codes_B = torch.full((1,), -1, device=self.labels.weight.device)
         halves = 1

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -45,7 +46,7 @@ def ancestral(
     eps: Eps, kept: Sequence[float], x: Tensor, times: Sequence[int], added: Callable[[int], Tensor] | None = None
 ) -> Tensor:
     """A random walk back. `added` gives the noise to add after so many steps (None: it is drawn)."""
-    for k, (t, s) in enumerate(zip(times, times[1:])):
+    for k, (t, s) in enumerate(pairwise(times)):
         beta = 1 - kept[t] / kept[s]
         x = (x - beta / math.sqrt(1 - kept[t]) * eps(x, t)) * (1 / math.sqrt(1 - beta))
         if s > 0:
@@ -55,7 +56,7 @@ def ancestral(
 
 def ddim(eps: Eps, kept: Sequence[float], x: Tensor, times: Sequence[int], eta: float = 0.0) -> Tensor:
     """The way without chance where `eta` is 0; 1 is the ancestral one with the smaller variance."""
-    for t, s in zip(times, times[1:]):
+    for t, s in pairwise(times):
         noise = eps(x, t)
         sigma = eta * math.sqrt((1 - kept[s]) / (1 - kept[t]) * (1 - kept[t] / kept[s]))
         x_0 = (x - math.sqrt(1 - kept[t]) * noise) * (1 / math.sqrt(kept[t]))
@@ -71,7 +72,7 @@ def dpm_solver(eps: Eps, kept: Sequence[float], x: Tensor, times: Sequence[int])
     sigma = {t: math.sqrt(1 - kept[t]) for t in times}
     before: Tensor | None = None
     h_before = 0.0
-    for t, s in zip(times, times[1:]):
+    for t, s in pairwise(times):
         x_0 = (x - sigma[t] * eps(x, t)) * (1 / alpha[t])
         if s == 0:
             return x_0

@@ -1,4 +1,4 @@
-"""Denoising diffusion: data are turned into noise in many small steps, and a network learns what noise was added; that is a way back.
+"""Denoising diffusion: data turn into noise in many small steps, and a network learns what noise was added, which leads back.
 
     q(x_t|x_0) = N(sqrt(abar_t) x_0, (1 - abar_t) I)                                                  (Ho 2020, eq. 4)
     L = E ||eps - eps_theta(sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps, t)||^2                            (Ho 2020, eq. 14)
@@ -7,8 +7,8 @@ With labels c, which are dropped with probability p while learning, so that both
     eps = eps_theta(x_t, t, none) + g (eps_theta(x_t, t, c) - eps_theta(x_t, t, none))                 (Ho & Salimans 2022, eq. 6)
 
 Three ways back from x_T ~ N(0, I) stand in `blocks/samplers.py`: Ho's random walk through all steps, DDIM, and DPM-Solver++, which
-needs about 20 of them. What noise is in pictures a U-Net says, what is in points a perceptron. The picture that is left at a step is
-kept within what pixels can be.
+needs about 20 of them. What noise is in pictures a U-Net says, what is in points a perceptron. The picture that is seen through the
+noise at a step is kept within what pixels can be.
 
 Ours, beside the paper's: the steps of a batch are spread evenly over all (`NoiseProcess.spread_steps`).
 
@@ -118,13 +118,15 @@ class DDPM(Network):
         """Data from {"noise": x_T}, of labels (B, long) where it learned with labels, by the usual way back."""
         return {self.made.name: self.seen(self.way(inputs))}
 
-    def way(self, inputs: dict[str, Any], steps: int | None = None, guidance: float | None = None, sampler: str | None = None) -> Tensor:
-        """x_0 from x_T by any way back; what is None is as the config says, and all steps of the random walk. Raises ConfigError."""
+    def way(
+        self, inputs: dict[str, Any], steps: int | None = None, guidance: float | None = None, sampler: str | None = None
+    ) -> Tensor:
+        """x_0 from x_T by any way back; what is None is as the config says (of the random walk: all steps). Raises ConfigError."""
         c, x = self.config, inputs["noise"]
         assert x.shape[1:] == self.shape
         name = c.sampler if sampler is None else sampler
         if guidance is not None and not self.made.labels:
-            raise ConfigError("this ddpm learned without labels, so that there is nothing to guide by; leave guidance out")
+            raise ConfigError("it learned without labels, so that there is nothing to guide by; leave guidance out")
         if steps is None and name != "ancestral":
             steps = min(c.sampling_steps, c.steps)
         kept = self.walk.kept
@@ -156,7 +158,7 @@ class DDPM(Network):
     # ---- learning
 
     def noise_loss(self, batch: Batch, clock: Clock) -> Loss:
-        """||eps - eps_theta(sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps, t, c)||^2, steps spread over the batch, some labels dropped."""
+        """||eps - eps_theta(sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps, t, c)||^2, steps spread over the batch, labels dropped."""
         denoiser, value, t_B = self.denoiser, batch[self.made.name], self.walk.spread_steps(len(batch))
         if isinstance(denoiser, PointDenoiser):
             return summed(self.walk.error(lambda x, t: denoiser(x, denoiser.times(t)), value.numeric_BF, t_B), batch)
@@ -178,7 +180,7 @@ class DDPM(Network):
         year=2020,
         learns="unsupervised, or with labels, by gradient: one loss, nothing to balance",
         good_at="pictures with all their variety, every mode in its right share; learning that does not fail",
-        weak_at="slow at making data: the network runs once for each of 20 steps or more; says nothing of how likely a given row is",
+        weak_at="slow at making data: the network runs once for each of 20 steps or more; says not how likely a given row is",
         cost="a training step is one pass through the U-Net and back; a made batch is one pass for each step, two with guidance",
-        processes="gradients are averaged over processes, each with noise of its own and steps spread over its own share of a batch",
+        processes="gradients are averaged over processes, each with noise and evenly spread steps of its own",
     )
