@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import pytest
 import torch
@@ -36,7 +37,7 @@ def slope(sampler: Callable[..., Tensor], counts: tuple[int, int, int]) -> list[
     for count in counts:
         times = [start - (start - end) * k // count for k in range(count + 1)]
         errors.append(float((sampler(gaussian_noise(kept), kept, x, times) - exact_way(kept, x, start, end)).abs().max()))
-    return [math.log2(coarse / fine) for coarse, fine in zip(errors, errors[1:])]
+    return [math.log2(coarse / fine) for coarse, fine in pairwise(errors)]
 
 
 def test_dpm_solver_is_of_second_order_and_ddim_of_first() -> None:
