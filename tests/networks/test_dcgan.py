@@ -91,9 +91,9 @@ def test_pictures_of_any_size_are_made_and_judged(shape: tuple[int, int, int]) -
     assert net.logit(pictures(3, shape).all()["picture"]).shape == (3,)
 
 
-def test_halvings_end_where_four_pixels_are_left() -> None:
-    assert halvings(28, 28) == [(28, 28), (14, 14), (7, 7)]
-    assert halvings(64, 64)[-1] == (4, 4) and halvings(9, 17) == [(9, 17), (4, 8)]
+def test_halvings_end_where_four_pixels_are_left_but_there_are_two() -> None:
+    assert halvings(28, 28) == [(28, 28), (14, 14), (7, 7)] and halvings(8, 8) == [(8, 8), (4, 4), (2, 2)]
+    assert halvings(64, 64)[-1] == (4, 4) and halvings(9, 17) == [(9, 17), (4, 8), (2, 4)]
 
 
 def test_made_pictures_reach_black_and_white_and_nothing_beyond() -> None:

@@ -9,8 +9,8 @@ in it asks for all modes of the data: what G leaves out, it is never told of, wh
 
 Both are plain stacks of linear layers, of points and of pictures alike (for pictures `dcgan` knows that neighbours belong together).
 Beside the paper's: ReLU and leaky ReLU in place of maxout and dropout; answers wanted at real rows are `smooth` (one-sided label
-smoothing, Salimans 2016); D learns faster than G (two time-scales, Heusel 2017: at equal rates all made points run after one mode),
-both rates fall to zero, and data are made by the moving average of G's weights (Yazici 2019).
+smoothing, Salimans 2016); D learns faster than G (two time-scales, Heusel 2017), both rates fall to zero, and data are made by the
+moving average of G's weights (Yazici 2019).
 
 Shapes: B batch, Z noise, D numbers of a row.
 """
@@ -45,7 +45,7 @@ TASKS = {Table: "unconditional-generation", Image: "unconditional-image-generati
 class Config(NetworkConfig):
     """Constants of the two players."""
 
-    noise: int = Field(32, ge=1)  # Z
+    noise: int | None = Field(None, ge=1)  # Z; None: 2 for points, 64 for pictures, filled in for the data
     width: int = Field(128, ge=1)
     depth: int = Field(3, ge=1)
     smooth: float = Field(0.9, gt=0.5, le=1)  # the answer wanted at real rows
@@ -80,8 +80,11 @@ class GAN(Network):
         return Can((Samples,))
 
     def __init__(self, config: Config, spec: Spec, task: Task, found: dict[str, Any] = {}, parts: dict[str, Network] = {}):
+        if config.noise is None:  # much noise for few numbers, and all points run after one mode
+            config = config.model_copy(update={"noise": 64 if spec.only("inputs", Image) else 2})
         super().__init__(config, spec, task, found, parts)
         ((self.name, field),) = spec.inputs.items()
+        assert config.noise is not None
         if isinstance(field, Image):
             shape = (field.channels, field.height, field.width)
             size, finish = field.size, nn.Sequential(nn.Unflatten(1, shape), Pixels(field))
