@@ -212,14 +212,25 @@ def accepted(kind: str) -> tuple[str, ...]:
 KINDS = tuple(names())
 SETTINGS: dict[str, dict[str, Any]] = {  # kinds that would take long with their defaults
     "bert": {"width": 32, "layers": 2, "heads": 2, "context": 32, "lr": 3e-3},
+    "cgan": {"width": 16},
+    "dcgan": {"width": 16},
     "gpt": {"width": 64, "layers": 2, "context": 16, "batch": 64, "lr": 4e-3, "dropout": 0.0},
     "gru": {"hidden": 64},
     "llama": {"width": 64, "layers": 2, "context": 16, "batch": 64, "lr": 4e-3, "dropout": 0.0},
+    "pix2pix": {"width": 8},
     "rnn": {"hidden": 64},
     "t5": {"width": 32, "layers": 1, "lr": 5e-3},
     "tcn": {"hidden": 32},
     "text_cnn": {"width": 32, "detectors": 32},
     "transformer": {"width": 32, "layers": 1, "lr": 8e-3},
+    "wgan_gp": {"channels": 12},
+}
+STEPS: dict[str, int] = {  # of kinds with several moves or stages, where 3,000 would take long
+    "cgan": 400,
+    "dcgan": 400,
+    "gan": 1500,
+    "pix2pix": 200,
+    "wgan_gp": 1200,
 }
 SMALL = {  # one small data set for each kind, for tests that need no more
     kind: next(iter(accepted(kind)), DATA[0]) for kind in KINDS
