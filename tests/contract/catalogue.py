@@ -214,8 +214,17 @@ SETTINGS: dict[str, dict[str, Any]] = {  # kinds that would take long with their
     "bert": {"width": 32, "layers": 2, "heads": 2, "context": 32, "lr": 3e-3},
     "cgan": {"width": 16},
     "dcgan": {"width": 16},
+    "ddpm": {"widths": (16, 32), "batch": 64, "lr": 3e-3, "ema": 0.98, "sampling_steps": 8},
     "gpt": {"width": 64, "layers": 2, "context": 16, "batch": 64, "lr": 4e-3, "dropout": 0.0},
     "gru": {"hidden": 64},
+    "latent_diffusion": {
+        "codec_widths": (16,),
+        "widths": (16, 32),
+        "picture_batch": 64,
+        "picture_lr": 3e-3,
+        "picture_ema": 0.98,
+        "sampling_steps": 8,
+    },
     "llama": {"width": 64, "layers": 2, "context": 16, "batch": 64, "lr": 4e-3, "dropout": 0.0},
     "pix2pix": {"width": 8},
     "rnn": {"hidden": 64},
@@ -225,9 +234,10 @@ SETTINGS: dict[str, dict[str, Any]] = {  # kinds that would take long with their
     "transformer": {"width": 32, "layers": 1, "lr": 8e-3},
     "wgan_gp": {"channels": 12},
 }
-STEPS: dict[str, int] = {  # of kinds with several moves or stages, where 3,000 would take long
+STEPS: dict[str, int] = {  # of kinds for which `_budget` would take long
     "cgan": 400,
     "dcgan": 400,
+    "ddpm": 400,
     "gan": 1500,
     "pix2pix": 200,
     "wgan_gp": 1200,

@@ -31,6 +31,7 @@ TINY: dict[str, dict[str, Any]] = {
     "cgan": {"width": 4},
     "pix2pix": {"width": 4},
     "latent_diffusion": {"width": 8, "steps": 10},
+    "ddpm": {"widths": [8, 16], "sampling_steps": 5, "bfloat16": False},
     "lstm": {"width": 8, "hidden": 8},
     "attention_seq2seq": {"width": 8, "hidden": 8, "attention": 8},
     "gru": {"width": 8, "hidden": 8},

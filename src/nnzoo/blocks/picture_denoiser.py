@@ -33,9 +33,10 @@ class PictureDenoiser(nn.Module):
         attends: int,
         dropout: float = 0.0,
         bfloat16: bool = True,
+        patch: int = 1,
     ):
         super().__init__()
-        self.unet = UNet(channels, channels, widths, blocks, attends, dropout=dropout)
+        self.unet = UNet(channels, channels, widths, blocks, attends, dropout=dropout, patch=patch)
         self.labels = nn.Embedding(labels + 1, self.unet.width) if labels else None  # the first is of none
         self.dtype = torch.bfloat16 if bfloat16 else torch.float32
 

@@ -42,6 +42,7 @@ from nnzoo.core.network import Can, Card, Network, NetworkConfig, No
 from nnzoo.core.search import Choice, LogUniform, Space, Uniform
 from nnzoo.core.task import Task
 
+LARGE = 24  # pixels a side
 SCHEDULES = {"linear": linear_betas, "cosine": cosine_betas}
 
 
@@ -53,6 +54,7 @@ class Config(NetworkConfig):
     widths: tuple[int, ...] = Field((32, 64, 64), min_length=1)  # channels of each level of the U-Net
     blocks: int = Field(1, ge=1)  # of each level
     attends: int = Field(1, ge=0)  # how many of the lowest levels
+    patch: int = Field(0, ge=0)  # pixels a side of a square that is read as one place; 0: 2 where pictures have 24 pixels a side
     dropout: float = Field(0.0, ge=0, lt=1)
     bfloat16: bool = True  # convolutions; weights are float32
     width: int = Field(128, ge=2, multiple_of=2)  # of the perceptron for points
@@ -103,9 +105,10 @@ class DDPM(Network):
         self.made, self.walk = made, NoiseProcess(SCHEDULES[c.schedule](c.steps))
         self.picture = field if isinstance(field, Image) else None
         if isinstance(field, Image):
+            patch = c.patch or (2 if min(field.height, field.width) >= LARGE else 1)
             self.shape: tuple[int, ...] = (field.channels, field.height, field.width)
             self.denoiser: PictureDenoiser | PointDenoiser = PictureDenoiser(
-                field.channels, made.labels, c.widths, c.blocks, c.attends, c.dropout, c.bfloat16
+                field.channels, made.labels, c.widths, c.blocks, c.attends, c.dropout, c.bfloat16, patch
             )
         else:
             self.shape = (len(field.numeric),)
@@ -171,7 +174,7 @@ class DDPM(Network):
         move = Descend("noise", self.noise_loss, ("denoiser",), adam, clip=1.0)
         epochs = c.point_epochs if points else c.epochs
         feed = shuffled(c.batch)
-        return (Stage((move,), feed=feed, epochs=epochs, name="denoise", validate=self.noise_loss, ema=c.ema, patience=0),)
+        return (Stage((move,), feed=feed, epochs=epochs, name="denoise", ema=c.ema),)
 
     card = Card(
         idea="Noise becomes data in many small steps, each of which takes away a little of the noise that a network sees.",
