@@ -127,11 +127,44 @@ def test_it_learns_the_codec_first_and_then_makes_four_modes() -> None:
     assert found["share_within_3_sigma"] > 0.85, found
 
 
+def bars() -> Dataset:
+    """Pictures with a bright column in the left half or the right one, and which."""
+    draw = torch.Generator().manual_seed(0)
+    codes_N, column_N = torch.randint(2, (512,), generator=draw), torch.randint(4, (512,), generator=draw)
+    pixels = torch.zeros(512, 1, 8, 8)
+    pixels[torch.arange(512), 0, :, 4 * codes_N + column_N] = 0.5 + 0.5 * torch.rand(512, 1, generator=draw)
+    field = Image(channels=1, height=8, width=8, mean=(0.1,), std=(0.25,))
+    spec = Spec(inputs={"side": Classes(labels=("left", "right"))}, outputs={"image": field}, train_size=512)
+    return Dataset(spec, {"side": {"codes": codes_N}, "image": {"pixels": pixels}})
+
+
+def test_pictures_are_coded_and_made_of_their_labels() -> None:
+    data = bars()
+    config = {"codec_widths": (16,), "widths": (16, 32), "picture_lr": 3e-3, "picture_ema": 0.98, "picture_batch": 64}
+    torch.manual_seed(0)
+    net = LatentDiffusion(Config(**config), data.spec, tasks.find("class-conditional-image-generation"))
+    net = train(net, Parts(data, None, None), Settings(budget="500steps")).network.eval()  # type: ignore[assignment]
+    torch.manual_seed(1)
+    condition, picture, real = torch.arange(200) % 2, data.spec.outputs["image"], data.all()["image"]
+    with torch.no_grad():
+        mean, std = net.latents(data.all()).chunk(2, 1)
+        codes = mean + std * torch.randn_like(mean)
+        assert codes.shape[1:] == (4, 4, 4)
+        assert torch.allclose(codes.mean((0, 2, 3)), torch.zeros(4), atol=0.1)
+        assert torch.allclose(codes.std((0, 2, 3)), torch.ones(4), rtol=0.1)
+        assert float((net.decode(codes) - real).square().mean()) < 0.05  # of a variance of 1
+        unit = picture.restore(net.sample(200, condition))  # type: ignore[union-attr]
+        right = (unit[..., 4:].sum((1, 2, 3)) > unit[..., :4].sum((1, 2, 3))) == condition.bool()
+        assert float(right.float().mean()) > 0.95
+        assert net.sample(3, steps=4, sampler="ddim", guidance=1.0).shape == (3, 1, 8, 8)
+
+
 def test_it_refuses_what_is_no_table_of_numbers_alone_with_a_sentence() -> None:
     mixed = Table(numeric=("x",), mean=(0.0,), std=(1.0,), categories=(Category(name="c", size=3),))
     refused = [
         (Spec(inputs={"x": mixed}, train_size=9), TASK),
-        (Spec(inputs={"x": Image(channels=1, height=4, width=4)}, train_size=9), TASK),
+        (Spec(inputs={"x": Image(channels=1, height=3, width=4)}, train_size=9), TASK),
+        (Spec(inputs={"x": Image(channels=1, height=3, width=4)}, train_size=9), tasks.find("unconditional-image-generation")),
         (Spec(inputs={"x": POINTS}, outputs={"y": Classes(labels=("a", "b"))}, train_size=9), TASK),
         (SPEC, tasks.find("tabular-classification")),
     ]

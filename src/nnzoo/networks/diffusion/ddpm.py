@@ -139,8 +139,10 @@ class DDPM(Network):
         else:
             assert self.picture is not None
             codes_B = inputs[self.made.label] if self.made.labels else None
-            black, white = (self.picture.standardise(torch.full((1, *self.shape), v, device=x.device)) for v in (0.0, 1.0))
-            eps = within(self.denoiser.eps(times, codes_B, c.guidance if guidance is None else guidance), kept, black, white)
+            mean_C11, std_C11 = (x.new_tensor(by_channel).view(-1, 1, 1) for by_channel in (self.picture.mean, self.picture.std))
+            black_C11, white_C11 = -mean_C11 / std_C11, (1 - mean_C11) / std_C11
+            eps = self.denoiser.eps(times, codes_B, c.guidance if guidance is None else guidance)
+            eps = within(eps, kept, black_C11, white_C11)
         return sampler_named(name)(eps, kept, x, times)
 
     def noise_like(self, rows: int) -> dict[str, Tensor]:
