@@ -7,7 +7,8 @@ pairs with a bootstrap interval.
 
 Written for diffusers 0.42 (UNet2DModel, DPMSolverMultistepScheduler.set_timesteps with `timesteps`).
 
-    python benchmarks/diffusion_sampling.py [--sizes 0,1] [--steps 20] [--repeats 7] [--threads 2] [--device cpu] [--out FILE]
+    python benchmarks/diffusion_sampling.py [--sizes 0,1] [--precisions float32,bfloat16] [--steps 20] [--repeats 7] [--threads 2]
+        [--device cpu] [--out benchmarks/results/diffusion_sampling.json]
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from nnzoo.blocks.noise_process import NoiseProcess
 from nnzoo.blocks.noise_schedules import linear_betas
 from nnzoo.blocks.picture_denoiser import PictureDenoiser
 from nnzoo.blocks.samplers import dpm_solver, way_back
-from nnzoo.blocks.unet import GROUPS, Doubled, Layer, UNet
+from nnzoo.blocks.unet import Doubled, Layer, UNet, groups_for
 
 HEAD = 32  # channels of a head
 GUIDANCE = 2.0
@@ -67,7 +68,7 @@ def theirs(size: Size) -> Any:
         down_block_types=(*["DownBlock2D"] * (levels - 1), "AttnDownBlock2D"),
         up_block_types=("AttnUpBlock2D", *["UpBlock2D"] * (levels - 1)),
         attention_head_dim=HEAD,
-        norm_num_groups=GROUPS,
+        norm_num_groups=groups_for(size.widths[0]),
         norm_eps=1e-5,
         num_class_embeds=size.labels + 1 if size.labels else None,
     ).eval()
@@ -205,6 +206,7 @@ def main() -> None:
     """Measure and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="0,1")
+    parser.add_argument("--precisions", default="float32,bfloat16")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
@@ -228,7 +230,10 @@ def main() -> None:
     }
     for place in map(int, options.sizes.split(",")):
         size = SIZES[place]
-        found = [sampling(size, options.steps, options.repeats, bfloat16, device) for bfloat16 in (False, True)]
+        found = [
+            sampling(size, options.steps, options.repeats, precision == "bfloat16", device)
+            for precision in options.precisions.split(",")
+        ]
         result["sizes"].append({"size": size._asdict(), "sampling": found})
         print(json.dumps(result["sizes"][-1], indent=1), flush=True)
         if options.out is not None:

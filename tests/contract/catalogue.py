@@ -214,7 +214,7 @@ SETTINGS: dict[str, dict[str, Any]] = {  # kinds that would take long with their
     "bert": {"width": 32, "layers": 2, "heads": 2, "context": 32, "lr": 3e-3},
     "cgan": {"width": 16},
     "dcgan": {"width": 16},
-    "ddpm": {"widths": (16, 32), "batch": 64, "lr": 3e-3, "ema": 0.98, "sampling_steps": 8},
+    "ddpm": {"widths": (16,), "batch": 32, "lr": 4e-3, "ema": 0.98, "sampling_steps": 8},
     "gpt": {"width": 64, "layers": 2, "context": 16, "batch": 64, "lr": 4e-3, "dropout": 0.0},
     "gru": {"hidden": 64},
     "latent_diffusion": {
@@ -237,7 +237,7 @@ SETTINGS: dict[str, dict[str, Any]] = {  # kinds that would take long with their
 STEPS: dict[str, int] = {  # of kinds for which `_budget` would take long
     "cgan": 400,
     "dcgan": 400,
-    "ddpm": 400,
+    "ddpm": 250,
     "gan": 1500,
     "pix2pix": 200,
     "wgan_gp": 1200,

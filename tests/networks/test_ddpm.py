@@ -107,12 +107,14 @@ def sides(made_BCHW: Tensor) -> tuple[Tensor, Tensor]:
 def test_labels_are_obeyed_and_guidance_of_none_does_not_heed_them() -> None:
     data = bars(labelled=True)
     net = train(
-        network(LABELLED, OF_LABELS, widths=(16, 32), lr=3e-3), Parts(data, None, None), Settings(budget="250steps")
+        network(LABELLED, OF_LABELS, widths=(16,), lr=4e-3, batch=64, ema=0.98),
+        Parts(data, None, None),
+        Settings(budget="250steps"),
     ).network.eval()
     torch.manual_seed(1)
     condition = torch.arange(200) % 2
     with torch.no_grad():
-        for how in ({}, {"sampler": "ddim", "steps": 15}, {"guidance": 1.0}):
+        for how in ({}, {"sampler": "ddim", "steps": 10}, {"guidance": 1.0}):
             left, right = sides(net.sample(200, condition, **how))  # type: ignore[operator]
             assert float(((right > left) == condition.bool()).float().mean()) > 0.95, how
             assert bool((torch.minimum(left, right) < 1).float().mean() > 0.8), how
@@ -140,13 +142,13 @@ def test_made_pictures_can_be_black_and_white_and_no_more() -> None:
 
 
 def test_ways_back_that_there_are_not_are_refused_with_a_sentence() -> None:
-    net = network(PICTURES, OF_PICTURES, steps=20)
+    net = network(PICTURES, OF_PICTURES, steps=30, sampling_steps=5)
     with pytest.raises(ConfigError, match="leave guidance out"):
         net.sample(2, guidance=2.0)
     with pytest.raises(ConfigError, match="dpm_solver, ddim, ancestral"):
         net.sample(2, sampler="euler")
     with pytest.raises(ConfigError, match="from 1 to"):
-        net.sample(2, steps=21)
+        net.sample(2, steps=31)
     assert net.sample(2, steps=3, sampler="ancestral").shape == (2, 1, 8, 8)
     with pytest.raises(ConfigError, match="multiples of 8"):
         Config.read({"widths": (12,)}, "ddpm")

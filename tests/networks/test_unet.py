@@ -21,7 +21,7 @@ def awake(module: torch.nn.Module) -> torch.nn.Module:
 
 
 def test_a_residual_block_is_its_formula() -> None:
-    block, x = awake(Residual(16, 24, 0.0)), torch.randn(3, 16, 5, 6)
+    block, x = awake(Residual(16, 24, 8, 0.0)), torch.randn(3, 16, 5, 6)
     told = torch.randn(3, 24)
     h = F.conv2d(F.silu(F.group_norm(x, 8, block.norm1.weight, block.norm1.bias)), block.conv1.weight, padding=1)
     h = F.silu(F.group_norm(h + told[:, :, None, None], 8, block.norm2.weight, block.norm2.bias))
@@ -31,7 +31,7 @@ def test_a_residual_block_is_its_formula() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_normalisation_and_its_gradient_are_those_of_torch(dtype: torch.dtype) -> None:
-    norm = awake(Norm(16)).to(dtype)
+    norm = awake(Norm(16, 8)).to(dtype)
     x = (torch.randn(3, 16, 7, 5, dtype=dtype) * 2 + 1).contiguous(memory_format=torch.channels_last).requires_grad_()
     given = torch.randn(3, 16, 7, 5, dtype=dtype)
     found, wanted = norm(x), F.silu(F.group_norm(x, 8, norm.weight, norm.bias))
@@ -44,7 +44,7 @@ def test_normalisation_and_its_gradient_are_those_of_torch(dtype: torch.dtype) -
 
 
 def test_attention_is_its_formula_and_reads_a_context() -> None:
-    attention, x = awake(Attention(16, 2, context=6)), torch.randn(3, 16, 4, 5)
+    attention, x = awake(Attention(16, 8, 2, context=6)), torch.randn(3, 16, 4, 5)
     context = torch.randn(3, 7, 6)
     tokens = F.group_norm(x, 8, attention.norm.weight, attention.norm.bias).flatten(2).transpose(1, 2)
     q, k, v = attention.qkv(tokens).chunk(3, 2)

@@ -17,16 +17,16 @@ from torch.nn import functional as F
 
 from nnzoo.blocks.gaussian_code import moments
 from nnzoo.blocks.probe import Probe
-from nnzoo.blocks.unet import Conv, Doubled, Norm
+from nnzoo.blocks.unet import Conv, Doubled, Norm, groups_for
 
 
 class Refined(nn.Module):
     """Two convolutions beside a short cut."""
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, groups: int):
         super().__init__()
-        self.norm1, self.conv1 = Norm(channels), Conv(channels, channels, 3, padding=1)
-        self.norm2, self.conv2 = Norm(channels), Conv(channels, channels, 3, padding=1)
+        self.norm1, self.conv1 = Norm(channels, groups), Conv(channels, channels, 3, padding=1)
+        self.norm2, self.conv2 = Norm(channels, groups), Conv(channels, channels, 3, padding=1)
         nn.init.zeros_(self.conv2.weight)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
@@ -41,14 +41,17 @@ class PictureCodec(nn.Module):
         self.size, self.factor = (height, width), 2 ** len(widths)
         self.shape = (latent, -(-height // self.factor), -(-width // self.factor))
         self.dtype = torch.bfloat16 if bfloat16 else torch.float32
+        groups = groups_for(min(widths))
         encoder: list[nn.Module] = [Conv(channels, widths[0], 3, padding=1)]
         for before, after in zip(widths, (*widths[1:], widths[-1])):
-            encoder += [Refined(before), Conv(before, after, 3, stride=2, padding=1)]
-        self.encoder = nn.Sequential(*encoder, Refined(widths[-1]), Norm(widths[-1]), Probe(), Conv(widths[-1], 2 * latent, 1))
-        decoder: list[nn.Module] = [Conv(latent, widths[-1], 3, padding=1), Refined(widths[-1])]
+            encoder += [Refined(before, groups), Conv(before, after, 3, stride=2, padding=1)]
+        self.encoder = nn.Sequential(
+            *encoder, Refined(widths[-1], groups), Norm(widths[-1], groups), Probe(), Conv(widths[-1], 2 * latent, 1)
+        )
+        decoder: list[nn.Module] = [Conv(latent, widths[-1], 3, padding=1), Refined(widths[-1], groups)]
         for before, after in zip((widths[-1], *widths[:0:-1]), widths[::-1]):
-            decoder += [Conv(before, after, 1), Doubled(after), Refined(after)]
-        self.decoder = nn.Sequential(*decoder, Norm(widths[0]), Probe(), Conv(widths[0], channels, 3, padding=1))
+            decoder += [Conv(before, after, 1), Doubled(after), Refined(after, groups)]
+        self.decoder = nn.Sequential(*decoder, Norm(widths[0], groups), Probe(), Conv(widths[0], channels, 3, padding=1))
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def q(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:

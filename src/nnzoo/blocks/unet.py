@@ -22,8 +22,15 @@ from torch.nn import functional as F
 from nnzoo.blocks.positions import sinusoids
 from nnzoo.blocks.probe import Probe
 
-GROUPS = 8  # of channels that are normalised together
+MULTIPLE = 8  # of which the numbers of channels are multiples
+MOST_GROUPS, IN_A_GROUP = 8, 16  # channels that are normalised together; of fewer torch's own code takes five times as long
 SMALL_MAP = 256  # places
+
+
+def groups_for(width: int) -> int:
+    """How many groups of channels are normalised together in a network whose narrowest maps have `width` channels: groups of about
+    16 channels (Wu & He 2018, table 3)."""
+    return min(MOST_GROUPS, 2 ** max(0, (width // IN_A_GROUP).bit_length() - 1))
 
 
 class Conv(nn.Conv2d):
@@ -35,34 +42,27 @@ class Conv(nn.Conv2d):
 
 
 class Norm(nn.GroupNorm):
-    """Group normalisation, and silu after it where wanted, in place where no gradient needs what was there.
+    """Group normalisation, and silu after it where wanted, in place where no gradient needs what was there."""
 
-    On a processor torch's normalisation of few channels takes five times as long in bfloat16 as in float32, the way there and back
-    included.
-    """
-
-    def __init__(self, channels: int, silu: bool = True):
-        super().__init__(GROUPS, channels)
+    def __init__(self, channels: int, groups: int, silu: bool = True):
+        super().__init__(groups, channels)
         self.silu = silu
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        dtype = x_BCHW.dtype
-        if not x_BCHW.is_cuda and dtype == torch.bfloat16:
-            x_BCHW = x_BCHW.float()
-        weight_C, bias_C = self.weight.to(x_BCHW.dtype), self.bias.to(x_BCHW.dtype)
+        weight_C, bias_C = self.weight, self.bias
+        if x_BCHW.is_cuda:  # a processor mixes precisions by itself
+            weight_C, bias_C = weight_C.to(x_BCHW.dtype), bias_C.to(x_BCHW.dtype)
         y_BCHW = F.group_norm(x_BCHW, self.num_groups, weight_C, bias_C, self.eps)
-        if self.silu:
-            y_BCHW = F.silu(y_BCHW, inplace=not torch.is_grad_enabled())
-        return y_BCHW.to(dtype)
+        return F.silu(y_BCHW, inplace=not torch.is_grad_enabled()) if self.silu else y_BCHW
 
 
 class Residual(nn.Module):
     """Two convolutions beside a short cut; between them stands what the block is told."""
 
-    def __init__(self, before: int, after: int, dropout: float):
+    def __init__(self, before: int, after: int, groups: int, dropout: float):
         super().__init__()
-        self.norm1, self.conv1 = Norm(before), Conv(before, after, 3, padding=1)
-        self.norm2, self.conv2 = Norm(after), Conv(after, after, 3, padding=1)
+        self.norm1, self.conv1 = Norm(before, groups), Conv(before, after, 3, padding=1)
+        self.norm2, self.conv2 = Norm(after, groups), Conv(after, after, 3, padding=1)
         self.dropout = nn.Dropout(dropout)
         self.skip = Conv(before, after, 1) if before != after else nn.Identity()
         nn.init.zeros_(self.conv2.weight)  # the whole begins as its short cuts
@@ -76,10 +76,10 @@ class Residual(nn.Module):
 class Attention(nn.Module):
     """Every place looks at all places of its map, and at a context."""
 
-    def __init__(self, channels: int, heads: int, context: int = 0):
+    def __init__(self, channels: int, groups: int, heads: int, context: int = 0):
         super().__init__()
         assert channels % heads == 0
-        self.heads, self.norm = heads, Norm(channels, silu=False)
+        self.heads, self.norm = heads, Norm(channels, groups, silu=False)
         self.qkv, self.out = nn.Linear(channels, 3 * channels), nn.Linear(channels, channels)
         self.context = nn.Linear(context, 2 * channels) if context else None
         nn.init.zeros_(self.out.weight)
@@ -125,10 +125,10 @@ class Doubled(Conv):
 class Layer(nn.Module):
     """A residual block, and attention after it at small maps."""
 
-    def __init__(self, before: int, after: int, dropout: float, heads: int = 0, context: int = 0):
+    def __init__(self, before: int, after: int, groups: int, dropout: float, heads: int = 0, context: int = 0):
         super().__init__()
-        self.block = Residual(before, after, dropout)
-        self.attention = Attention(after, heads, context) if heads else None
+        self.block = Residual(before, after, groups, dropout)
+        self.attention = Attention(after, groups, heads, context) if heads else None
 
     def forward(self, x_BCHW: Tensor, told_BC: Tensor, context_BTD: Tensor | None) -> Tensor:
         h_BCHW = self.block(x_BCHW, told_BC)
@@ -162,11 +162,11 @@ class UNet(nn.Module):
         self.times = nn.Sequential(nn.Linear(first, self.width), nn.SiLU(), nn.Linear(self.width, self.width))
         self.enter = Conv(square * inputs, first, 3, padding=1)
         self.down = nn.ModuleList()
-        levels, seen, channels = len(widths), [first], first
+        levels, seen, channels, groups = len(widths), [first], first, groups_for(min(widths))
 
         def layer(before: int, level: int) -> Layer:
             heads = max(1, widths[level] // head) if level >= levels - attends else 0
-            return Layer(before, widths[level], dropout, heads, context)
+            return Layer(before, widths[level], groups, dropout, heads, context)
 
         for level, width in enumerate(widths):
             for _ in range(blocks):
@@ -177,7 +177,8 @@ class UNet(nn.Module):
                 self.down.append(Conv(channels, channels, 3, stride=2, padding=1))
                 seen.append(channels)
         heads = max(1, channels // head)
-        self.middle = nn.ModuleList((Layer(channels, channels, dropout, heads, context), Layer(channels, channels, dropout)))
+        both = Layer(channels, channels, groups, dropout, heads, context), Layer(channels, channels, groups, dropout)
+        self.middle = nn.ModuleList(both)
         self.up = nn.ModuleList()
         for level in reversed(range(levels)):
             for _ in range(blocks + 1):
@@ -185,7 +186,7 @@ class UNet(nn.Module):
                 channels = widths[level]
             if level > 0:
                 self.up.append(Doubled(channels))
-        self.norm, self.leave = Norm(channels), Conv(channels, square * outputs, 3, padding=1)
+        self.norm, self.leave = Norm(channels, groups), Conv(channels, square * outputs, 3, padding=1)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)  # type: ignore[arg-type]
         self.multiple = patch * 2 ** (levels - 1)

@@ -31,7 +31,7 @@ from nnzoo.blocks.point_denoiser import PointDenoiser
 from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.rows import summed
 from nnzoo.blocks.samplers import SamplerName, sampler_named, way_back, within
-from nnzoo.blocks.unet import GROUPS
+from nnzoo.blocks.unet import MULTIPLE
 from nnzoo.core.abilities import Samples
 from nnzoo.core.dataset import Batch
 from nnzoo.core.errors import ConfigError
@@ -82,8 +82,8 @@ class Config(NetworkConfig):
     @classmethod
     def in_groups(cls, widths: tuple[int, ...]) -> tuple[int, ...]:
         """Channels are normalised in groups of equal size."""
-        if any(width % GROUPS for width in widths):
-            raise ValueError(f"must be multiples of {GROUPS}, since channels are normalised in {GROUPS} groups")
+        if any(width % MULTIPLE for width in widths):
+            raise ValueError(f"must be multiples of {MULTIPLE}, since channels are normalised in groups")
         return widths
 
 
