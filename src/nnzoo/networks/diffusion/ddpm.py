@@ -10,7 +10,8 @@ Three ways back from x_T ~ N(0, I) stand in `blocks/samplers.py`: Ho's random wa
 needs about 20 of them. What noise is in pictures a U-Net says, what is in points a perceptron. The picture that is seen through the
 noise at a step is kept within what pixels can be.
 
-Ours, beside the paper's: the steps of a batch are spread evenly over all (`NoiseProcess.spread_steps`).
+Ours, beside the paper's: the steps of a batch are spread evenly over all, and the U-Net is asked for what is missing to the best
+linear guess of the noise (`NoiseProcess.spread_steps` and `guess`).
 
 Shapes: B batch, C H W picture, D numbers of a point, T steps of noise.
 """
@@ -30,7 +31,7 @@ from nnzoo.blocks.picture_denoiser import PictureDenoiser
 from nnzoo.blocks.point_denoiser import PointDenoiser
 from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.rows import summed
-from nnzoo.blocks.samplers import SamplerName, sampler_named, way_back, within
+from nnzoo.blocks.samplers import SamplerName, beside_guess, sampler_named, way_back, within
 from nnzoo.blocks.unet import MULTIPLE
 from nnzoo.core.abilities import Samples
 from nnzoo.core.dataset import Batch
@@ -66,7 +67,7 @@ class Config(NetworkConfig):
     lr: float = Field(1e-3, gt=0)
     point_lr: float = Field(5e-3, gt=0)
     ema: float = Field(0.995, ge=0, lt=1)
-    batch: int = Field(128, ge=1)
+    batch: int = Field(64, ge=1)
     epochs: int = Field(40, ge=1)
     point_epochs: int = Field(200, ge=1)
     search: ClassVar[Space] = {
@@ -142,7 +143,7 @@ class DDPM(Network):
             mean_C11, std_C11 = (x.new_tensor(by_channel).view(-1, 1, 1) for by_channel in (self.picture.mean, self.picture.std))
             black_C11, white_C11 = -mean_C11 / std_C11, (1 - mean_C11) / std_C11
             eps = self.denoiser.eps(times, codes_B, c.guidance if guidance is None else guidance)
-            eps = within(eps, kept, black_C11, white_C11)
+            eps = within(beside_guess(eps, kept), kept, black_C11, white_C11)
         return sampler_named(name)(eps, kept, x, times)
 
     def noise_like(self, rows: int) -> dict[str, Tensor]:
@@ -168,7 +169,7 @@ class DDPM(Network):
         if isinstance(denoiser, PointDenoiser):
             return summed(self.walk.error(lambda x, t: denoiser(x, denoiser.times(t)), value.numeric_BF, t_B), batch)
         codes_B = denoiser.dropped(batch[self.made.label], self.config.drop) if self.made.labels else None
-        return summed(self.walk.error(lambda x, t: denoiser(x, t, codes_B), value, t_B), batch)
+        return summed(self.walk.error(lambda x, t: self.walk.guess(x, t) + denoiser(x, t, codes_B), value, t_B), batch)
 
     def stages(self, task: Task) -> tuple[Stage, ...]:
         c, points = self.config, self.picture is None
