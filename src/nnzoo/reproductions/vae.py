@@ -8,13 +8,14 @@ import torch
 
 from nnzoo.core.seeds import generator, seed_default
 from nnzoo.data.prepare import prepare
+from nnzoo.reproductions._pictures import pictures
 from nnzoo.reproductions._points import points
 from nnzoo.reproductions.running import Listeners, Reproduction, fit
 
 SAMPLES = 200
 PICTURES = 10_000  # of the test part: all
 RECIPE = {"binarise": True, "latent": 50, "epochs": 100}
-RING = {"hidden": (256, 256), "latent": 2, "batch": 128, "lr": 5e-3, "epochs": 60}
+RING = {"hidden": [256, 256], "latent": 2, "batch": 128, "lr": 5e-3, "epochs": 100}
 
 
 @cache
@@ -67,6 +68,9 @@ REPRODUCTIONS = (
         published="none",
         **_COMMON,  # type: ignore[arg-type]
     ),
+    pictures("vae", score="frechet_distance", source="Lucic et al. 2018, Are GANs created equal? (order of kinds)"),
+    pictures("vae", score="confidence", source="none"),
+    pictures("vae", score="classes_found", source="none"),
     *points(
         "vae",
         "ring8",

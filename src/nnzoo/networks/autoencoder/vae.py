@@ -48,7 +48,7 @@ class Config(NetworkConfig):
     hidden: tuple[int, ...] = (512, 256)  # widths on the way to the code; the way back mirrors them
     pixels: Literal["bernoulli", "gaussian"] = "bernoulli"
     binarise: bool = False  # learn from pixels drawn as ones with their brightness as probability, anew each time
-    warmup: float = Field(0.3, ge=0, le=1)  # share of the steps over which the divergence comes to count fully
+    warmup: float = Field(0.05, ge=0, le=1)  # share of the steps over which the divergence comes to count fully
     lr: float = Field(2e-3, gt=0)
     batch: int = Field(256, ge=1)
     epochs: int = Field(60, ge=1)
