@@ -1,4 +1,4 @@
-"""Conditional VAE on Fashion-MNIST: what a classifier learns from made pictures, what one that learned from real ones says of them."""
+"""Conditional VAE on Fashion-MNIST: what a classifier learns from made pictures, and how one reads them."""
 
 from nnzoo.reproductions._pictures import CONDITIONAL, pictures
 
