@@ -8,7 +8,7 @@ from nnzoo.reproductions._rebuilding import components, lost_by_components, one_
 from nnzoo.reproductions.running import Listeners, Reproduction, fit
 
 CODE = 30
-ONE_LABEL = {"code": 30, "epochs": 60}
+ONE_LABEL = {"code": 30, "batch": 128, "epochs": 15}
 
 
 def error_of_components(seed: int, listen: Listeners) -> dict[str, float]:

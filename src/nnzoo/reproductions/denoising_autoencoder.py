@@ -45,7 +45,7 @@ REPRODUCTIONS = (
     Reproduction(
         data="fashion-mnist",
         metric="one label among all: area under ROC by reconstruction error, mean of 10",
-        run=one_class("denoising_autoencoder", "fashion-mnist", 30, {"code": 30}),
+        run=one_class("denoising_autoencoder", "fashion-mnist", 30, {"code": 30, "batch": 128, "epochs": 15}),
         target=None,
         better="higher",
         published="none",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import torch
@@ -38,7 +39,7 @@ def trained(seed: int) -> dict[str, float]:
     return {"negative_bound": bound, "negative_log_likelihood": likelihood, "kl": kl}
 
 
-def figure(name: str):  # type: ignore[no-untyped-def]
+def figure(name: str) -> Callable[[int, Listeners], dict[str, float]]:
     """One of the figures as the score."""
 
     def run(seed: int, listen: Listeners) -> dict[str, float]:
