@@ -154,7 +154,7 @@ def test_surprise_is_the_negative_bound_the_same_every_time_and_alone() -> None:
 
 def test_pictures_are_made_as_means_within_black_and_white_and_rebuilt_in_their_shape() -> None:
     net = network(PICTURE)
-    made = net.sample(7)
+    made = net.sample(7).detach()
     assert made.shape == (7, 1, 3, 3) and net.noise_like(4)["noise"].shape == (4, 2)
     assert float(PICTURE.restore(made).min()) >= 0 and float(PICTURE.restore(made).max()) <= 1
     same = net({"noise": net.encode({"x": made})})["x"]
