@@ -27,7 +27,7 @@ from nnzoo.blocks.players import answers, deceived, spread, told_apart
 from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.rows import summed
 from nnzoo.blocks.scaling_convolutions import SMALLEST, Down, Pixels, Up, normal_weights
-from nnzoo.blocks.standing_statistics import count_statistics
+from nnzoo.blocks.standing_statistics import counted
 from nnzoo.core.abilities import Samples
 from nnzoo.core.dataset import Batch, Parts
 from nnzoo.core.feeds import shuffled
@@ -36,8 +36,6 @@ from nnzoo.core.learning import Adam, Clock, Descend, Done, Loss, Schedule, Solv
 from nnzoo.core.network import Can, Card, Network, NetworkConfig, No
 from nnzoo.core.search import Choice, LogIntegers, LogUniform, Space, Uniform
 from nnzoo.core.task import Task
-
-COUNTED = 50  # batches that batch normalisation is counted over at the end
 
 
 class Config(NetworkConfig):
@@ -142,8 +140,7 @@ class DCGAN(Network):
 
     def settle(self, parts: Parts, clock: Clock) -> Iterator[Done]:
         """Count what batch normalisation sees in the averaged generator."""
-        count_statistics(self.generator, lambda: self.sample(self.config.batch), COUNTED)
-        yield Done(1.0)
+        yield from counted(self.generator, lambda: self.sample(self.config.batch), clock)
 
     card = Card(
         idea="A generator of transposed convolutions forges pictures, a discriminator of strided ones tells them from real ones.",
