@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from copy import copy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -40,6 +40,21 @@ class Evaluation:
         return self.scores[self.metric]
 
 
+class Judge(Protocol):
+    """Scores what was made where that needs more than the data: a classifier that was trained on them, the truth of made points.
+
+    `higher` are its scores as a task has them, `metric` the one that decides (None: the task's own).
+    """
+
+    metric: str | None
+    higher: dict[str, bool]
+
+    def add(
+        self, evaluation: Evaluation, network: Any, made: Tensor, codes: Tensor | None, dataset: Dataset, seed: int
+    ) -> Evaluation:
+        """The evaluation with its scores beside the others, for `made` (N ...), standardised, of labels `codes` (N, or None)."""
+
+
 class Task(ABC):
     """Base of all tasks. A task has no state; `name` is the file's name with dashes."""
 
@@ -48,6 +63,7 @@ class Task(ABC):
     higher: ClassVar[dict[str, bool]]  # every score's name, and whether more is better
     perfect: ClassVar[float]  # the metric of a flawless answer
     learned: ClassVar[float] = 0.5  # the share of the way from the floor to `perfect` that shows that something was learned
+    judge: Judge | None = None  # handed in by `comparing`, where scores need one
 
     @property
     def higher_is_better(self) -> bool:
@@ -58,6 +74,14 @@ class Task(ABC):
         """This task with another of its scores as the metric."""
         other = copy(self)
         other.metric = metric  # type: ignore[misc]
+        return other
+
+    def judged_with(self, judge: Judge) -> Task:
+        """This task with a judge, whose scores stand beside its own and, where it has a metric, decide."""
+        other = copy(self)
+        other.judge = judge
+        other.higher = {**self.higher, **judge.higher}  # type: ignore[misc]
+        other.metric = judge.metric or self.metric  # type: ignore[misc]
         return other
 
     def suited(self, spec: Spec) -> Task:

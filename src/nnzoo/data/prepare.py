@@ -69,7 +69,8 @@ _MODULES |= {"picture-pairs": "picture_pair"}
 class Prepared:
     """A data set ready for learning. `raw` is as it was opened; `rows` says which of its rows each part holds (a long text, whose
     parts are no rows, and parts that came from other sources have none). `others` has the parts that came from other sources: as
-    opened, and which rows of that. `split` is how rows were divided, `dropped` how many copies each part has lost."""
+    opened, and which rows of that. `split` is how rows were divided, `dropped` how many copies each part has lost. `labels` are those
+    of the rows of `raw` that the task leaves out (None: there are none): nothing learns from them, but a judge may."""
 
     name: str
     task: Task
@@ -82,6 +83,7 @@ class Prepared:
     others: dict[str, tuple[Raw, np.ndarray]] = field(default_factory=dict)
     split: str = "random"
     dropped: dict[str, int] = field(default_factory=dict)
+    labels: np.ndarray | None = None
 
     def source(self, part: str) -> tuple[Raw, np.ndarray]:
         """The source of a part, and the numbers of its rows there (none where parts are no rows)."""
@@ -162,7 +164,8 @@ def prepare(
     names, notes = choose_targets(raw, targets, task)
     task = task or infer_task(raw, names)
     asked = tasks.find(task)
-    if unlabelled(task) and getattr(raw, "labels", None) is not None:
+    left_out = getattr(raw, "labels", None) if unlabelled(task) else None
+    if left_out is not None:
         raw = replace(raw, labels=None)  # type: ignore[call-arg]
     ways: dict[str, Any] = {"targets": names, "task": task, "weight": weight}
     ways |= {"units": units} if units is not None else {}
@@ -209,6 +212,7 @@ def prepare(
     more = learned.notes if isinstance(learned, TablePreprocessing) else []
     parts = Parts(made["train"], made.get("valid"), made.get("test"))
     ready = Prepared(raw.name, asked.suited(spec), spec, parts, learned, raw, [*raw.notes, *notes, *more], rows, others, split)
+    ready.labels = left_out
     return _without_copies(ready, seen, inherit, ways) if dedup and rows else ready
 
 

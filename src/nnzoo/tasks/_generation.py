@@ -20,7 +20,7 @@ from torch import Tensor
 
 from nnzoo.core.dataset import Dataset
 from nnzoo.core.errors import DataError
-from nnzoo.core.fields import Rows, Spec
+from nnzoo.core.fields import Image, Rows, Spec
 from nnzoo.core.network import No
 from nnzoo.core.seeds import generator, seed_default
 from nnzoo.core.task import Evaluation, Task
@@ -53,11 +53,18 @@ class Generation(Task):
         made = draw(network, len(real_ND), seed)
         distance = energy_distance(made.flatten(1), real_ND)
         kept = made if made.ndim == 2 else made[:KEPT]
-        return Evaluation(self.metric, {"energy_distance": distance}, predictions=kept.cpu(), extra={"samples": len(made)})
+        found = Evaluation(self.metric, {"energy_distance": distance}, predictions=kept.cpu(), extra={"samples": len(made)})
+        return found if self.judge is None else self.judge.add(found, network, made, None, dataset, seed)
 
     def floor(self, train: Dataset, test: Dataset) -> float:
         real_ND = real(test)
-        return energy_distance(self.ignorant(train, len(real_ND)), real_ND)
+        made_ND = self.ignorant(train, len(real_ND))
+        scores = {"energy_distance": energy_distance(made_ND, real_ND)}
+        if self.judge is not None and self.metric != "energy_distance":
+            (field,) = test.spec.inputs.values()
+            made = made_ND.unflatten(1, (field.channels, field.height, field.width)) if isinstance(field, Image) else made_ND
+            scores = self.judge.add(Evaluation(self.metric, scores), None, made.float(), None, test, 0).scores
+        return scores[self.metric]
 
     @abstractmethod
     def ignorant(self, train: Dataset, n: int) -> Tensor:
@@ -143,7 +150,9 @@ def modes(points_ND: Any, centres_KD: Any, sigma: float) -> dict[str, float]:
 
     A point is good if it is within three sigma of the nearest centre; a mode is hit if at least one good point is nearest to it
     (the rule of Srivastava et al. 2017, VEEGAN, and Lin et al. 2018, PacGAN). One point in thousands is little, so `rarest` gives
-    the share of all points that are good and belong to the least visited mode (1 / K would be even).
+    the share of all points that are good and belong to the least visited mode (1 / K would be even), and `modes_kl` is
+    sum_k p_k log(K p_k), p_k the share of good points that belong to mode k: 0 where all are visited evenly, log K where one is alone
+    (and where no point is good).
     """
     points, centres = (
         torch.as_tensor(np.asarray(points_ND), dtype=torch.float64),
@@ -152,7 +161,10 @@ def modes(points_ND: Any, centres_KD: Any, sigma: float) -> dict[str, float]:
     nearest = torch.cdist(points, centres, compute_mode="donot_use_mm_for_euclid_dist").min(1)
     good = nearest.values <= 3 * sigma
     visits_K = torch.bincount(nearest.indices[good], minlength=len(centres))
+    share_K = visits_K.double() / max(1, int(visits_K.sum()))
+    kl = float(torch.special.xlogy(share_K, len(centres) * share_K).sum()) if visits_K.any() else float(np.log(len(centres)))
     return {
+        "modes_kl": kl,
         "modes": int((visits_K > 0).sum()),
         "of": len(centres),
         "share_within_3_sigma": float(good.double().mean()),

@@ -52,12 +52,17 @@ class ClassConditionalImageGeneration(Task):
             "labels": [labels[code] for code in codes_N[:KEPT].tolist()],
             "by_label": {labels[code]: value for code, value in by_label.items()},
         }
-        return Evaluation(self.metric, {"energy_distance": distance}, predictions=made[:KEPT].cpu(), extra=extra)
+        found = Evaluation(self.metric, {"energy_distance": distance}, predictions=made[:KEPT].cpu(), extra=extra)
+        return found if self.judge is None else self.judge.add(found, network, made, codes_N, dataset, seed)
 
     def floor(self, train: Dataset, test: Dataset) -> float:
         """Independent pixels, each from a random training picture of the same label."""
         codes_N, real_NP = labelled(test)
-        return distance_by_label(ignorant(train, codes_N), codes_N, real_NP, codes_N)[0]
+        made_NP = ignorant(train, codes_N)
+        scores = {"energy_distance": distance_by_label(made_NP, codes_N, real_NP, codes_N)[0]}
+        if self.judge is not None and self.metric != "energy_distance":
+            scores = self.judge.add(Evaluation(self.metric, scores), Ignorant(train), made_NP, codes_N, test, 0).scores
+        return scores[self.metric]
 
     def must_reach(self, train: Dataset, test: Dataset) -> float:
         """A third of the distance of training pictures of any label, which is as near as shuffled labels lead."""
@@ -96,6 +101,19 @@ def ignorant(train: Dataset, codes_n: Tensor) -> Tensor:
         where = torch.nonzero(codes_n == code)[:, 0]
         made_nP[where] = own.gather(0, torch.randint(len(own), (len(where), x_NP.shape[1]), generator=draws))
     return made_nP
+
+
+class Ignorant:
+    """Makes such pictures behind a network's call."""
+
+    def __init__(self, train: Dataset):
+        self.train = train
+
+    def sample(self, n: int, condition: Any = None) -> Tensor:
+        """`n` pictures (n C H W) of labels (n)."""
+        (picture,) = self.train.spec.outputs.values()
+        assert isinstance(picture, Image)
+        return ignorant(self.train, condition.cpu()).unflatten(1, (picture.channels, picture.height, picture.width))
 
 
 def distance_by_label(made_MP: Tensor, made_M: Tensor, real_NP: Tensor, real_N: Tensor) -> tuple[float, dict[int, float]]:
