@@ -226,11 +226,11 @@ SETTINGS: dict[str, dict[str, Any]] = {  # kinds that would take long with their
     "wgan_gp": {"channels": 12},
 }
 STEPS: dict[str, int] = {  # of kinds with several moves or stages, where 3,000 would take long
-    "cgan": 400,
-    "dcgan": 400,
+    "cgan": 800,
+    "dcgan": 800,
     "gan": 1500,
     "pix2pix": 200,
-    "wgan_gp": 1200,
+    "wgan_gp": 1000,
 }
 SMALL = {  # one small data set for each kind, for tests that need no more
     kind: next(iter(accepted(kind)), DATA[0]) for kind in KINDS

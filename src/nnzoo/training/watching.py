@@ -23,7 +23,7 @@ WINDOW = 1 / 3  # of the planned looks
 FEWEST = 5  # looks that a window has at least
 EARLY = 200  # steps in which players may still be anything
 ALIKE = 0.25  # spread of made rows below which nearly all of them are the same
-EQUAL = 0.02  # answers that differ by less have never been told apart
+EQUAL = 0.02  # a judge whose answers at real rows were never higher by so much has told nothing apart
 CONSTANT = 1e-4  # a judge whose mean answers differ by less gives one answer to everything
 SURE = 0.02  # the mean answer at made rows below which the judge believes none
 RUNAWAY = 100.0  # times the first loss (or 1, if that is less)
@@ -87,12 +87,12 @@ def _undivided(looks: Sequence[Look], planned: int) -> str | None:
     gaps = [_gap(look) for look in window]
     if not window or any(gap is None for gap in gaps):
         return None
-    never = all(abs(_gap(look) or 0.0) < EQUAL for look in looks)
+    never = all((_gap(look) or 0.0) < EQUAL for look in looks)  # made rows may please a judge that knows nothing more than real ones
     if not never and any(abs(gap or 0.0) >= CONSTANT for gap in gaps):
         return None
     return (
-        "dead discriminator: it answers the same to real and to made rows, so that nothing is learned from it; raise its learning "
-        "rate, and begin anew if its units are all off"
+        "dead discriminator: it does not tell real rows from made ones, so that nothing is learned from it; raise its learning rate, "
+        "and begin anew if its units are all off"
     )
 
 

@@ -43,15 +43,15 @@ class Config(NetworkConfig):
     told: int = Field(32, ge=1)  # L
     width: int = Field(32, ge=1)  # channels of the largest hidden pictures
     smooth: float = Field(0.9, gt=0.5, le=1)  # the answer wanted at real pictures
-    lr: float = Field(5e-4, gt=0)
-    ema: float = Field(0.995, ge=0, lt=1)
-    batch: int = Field(64, ge=2)
-    epochs: int = Field(20, ge=1)
+    lr: float = Field(1.2e-3, gt=0)
+    ema: float = Field(0.99, ge=0, lt=1)
+    batch: int = Field(32, ge=2)
+    epochs: int = Field(15, ge=1)
     search: ClassVar[Space] = {
         "noise": LogIntegers(16, 128),
         "width": Choice((16, 32, 64)),
         "smooth": Uniform(0.8, 1.0),
-        "lr": LogUniform(1e-4, 2e-3),
+        "lr": LogUniform(2e-4, 4e-3),
     }
 
 

@@ -44,16 +44,16 @@ class Config(NetworkConfig):
     noise: int = Field(64, ge=1)  # Z
     width: int = Field(32, ge=1)  # channels of the largest hidden pictures
     smooth: float = Field(0.9, gt=0.5, le=1)  # the answer wanted at real pictures
-    lr: float = Field(5e-4, gt=0)  # of G
+    lr: float = Field(1.2e-3, gt=0)  # of G
     judging: float = Field(1.0, gt=0)  # D's rate is so many times G's
-    ema: float = Field(0.995, ge=0, lt=1)
-    batch: int = Field(64, ge=2)
-    epochs: int = Field(20, ge=1)
+    ema: float = Field(0.99, ge=0, lt=1)
+    batch: int = Field(32, ge=2)
+    epochs: int = Field(15, ge=1)
     search: ClassVar[Space] = {
         "noise": LogIntegers(16, 128),
         "width": Choice((16, 32, 64)),
         "smooth": Uniform(0.8, 1.0),
-        "lr": LogUniform(1e-4, 2e-3),
+        "lr": LogUniform(2e-4, 4e-3),
         "judging": LogUniform(0.5, 4),
     }
 
