@@ -29,7 +29,9 @@ class OneLabel:
     def of(cls, raw: Raw, label: str, targets: Sequence[str] | str = (), task: str | None = None) -> OneLabel:
         """What there is to learn of one label. Raises DataError, ConfigError."""
         if task is not None and not unlabelled(task):
-            raise ConfigError(f"--normal {label} is for what learns without labels, such as --task reconstruction, not for {task}")
+            raise ConfigError(
+                f"--normal {label} is for what learns without labels, such as --task reconstruction; leave it out for {task}"
+            )
         column = label_column(raw, targets)
         rows = rows_of(raw, label, column)
         if len(rows) < LEAST:

@@ -131,7 +131,7 @@ def prepare(
     pictures are made of single ones; with `normal` rows of that label alone are learned from, without their labels. `listen` hears
     how far the reading of a text larger than memory is. Raises DataError or ConfigError.
     """
-    raw = _opened(source, task, _only(targets), pairs, inherit)
+    raw = _opened(source, task, targets, pairs, inherit)
     if isinstance(raw, (RawPairs, RawQuestions)):
         raw = towards(raw, _only(targets)) if isinstance(raw, RawPairs) else raw
         targets, task = (), task or raw.asks
@@ -250,10 +250,10 @@ def open_like(preprocessing: Preprocessing, source: Any, train_size: int = 0, to
     return preprocessing.ask(raw, train_size) if to_answer else preprocessing.open(raw, train_size)
 
 
-def _opened(source: Any, task: str | None, target: str | None, pairs: str | None, inherit: Preprocessing | None) -> Raw:
+def _opened(source: Any, task: str | None, targets: Sequence[str] | str, pairs: str | None, inherit: Preprocessing | None) -> Raw:
     """A source as its task needs it."""
     if task in OF_TEXTS:
-        return open_for(task, source, target)
+        return open_for(task, source, _only(targets))
     if pairs is not None and task not in (None, IMAGE_TO_IMAGE):
         raise ConfigError(f"--pairs {pairs} makes pairs for {IMAGE_TO_IMAGE}, not for {task}; leave one of them out")
     if pairs is not None or task == IMAGE_TO_IMAGE or getattr(inherit, "sort", "") == "picture-pairs":

@@ -122,7 +122,7 @@ def train(
         if task is None and base is not None and base[0].task.name in OF_PICTURES:
             task = base[0].task.name  # its preprocessing is for this one
         prepared = prepare(data, task=task, targets=tuple(target), **ways)
-        if task is None and not target:
+        if task is None and (normal is not None or not target):
             prepared = suiting(kind, prepared, lambda other: prepare(prepared.raw, task=other, **ways))
         prepared.task = with_metric(prepared.task, metric)
         if base is not None:

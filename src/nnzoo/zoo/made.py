@@ -69,7 +69,7 @@ def sampling_of(network: Any, asked: Mapping[str, Any]) -> dict[str, Any]:
             has = f"it has {', '.join(there)}" if there else "it has none"
             raise ConfigError(f"{network.kind} has no setting '{name}' of sampling; {has}; leave {name} out")
     if "steps" in given and given["steps"] < 1:
-        raise ConfigError(f"steps={given['steps']}: making takes one step at least")
+        raise ConfigError(f"steps={given['steps']}: making takes one step at least; give 1 or more, or leave steps out")
     return given
 
 
@@ -129,7 +129,7 @@ def save_pictures(
     about = {"synthetic": True, **origin}
     if path.suffix == ".npz" and not path.is_dir():
         with replacing(path) as file:
-            more = {} if labels is None else {"labels": np.array(labels)}
+            more: dict[str, Any] = {} if labels is None else {"labels": np.array(labels)}
             np.savez_compressed(file, images=np.stack(pictures), origin=np.array(json.dumps(about)), **more)
         return
     if path.suffix == ".png" and not path.is_dir():

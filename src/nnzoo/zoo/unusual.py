@@ -34,8 +34,8 @@ def found_by(
     of_series, kept = forecasts(model.spec), model.manifest.usual
     if not of_series and not surprises(model.network):
         raise ConfigError(
-            f"{model.manifest.kind} trained for {model.task.name} cannot say what is unusual; anomalies of series need a run of "
-            "time-series-forecasting, others a kind with the ability Surprise (`nnzoo data` says which)"
+            f"{model.manifest.kind} trained for {model.task.name} forecasts no series and cannot tell what is unusual; anomalies "
+            "of series need a run of time-series-forecasting, others a kind with the ability Surprise (`nnzoo data` says which)"
         )
     if of_series and (normal is not None or target is not None):
         raise ConfigError(f"steps of series have no labels; leave --{'target' if normal is None else 'normal'} out")

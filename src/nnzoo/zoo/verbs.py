@@ -35,7 +35,7 @@ def predict(run: Run, data: Any, *, out: Path | str | None = None, **wanted: Any
     frame = model.predict(data, **wanted)
     if out is not None and picture is None:
         save_predictions(frame, out)
-    elif out is not None:
+    elif out is not None and picture is not None:
         about = {
             "run": model.run,
             "kind": model.manifest.kind,

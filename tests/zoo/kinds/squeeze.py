@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -18,7 +17,7 @@ from nnzoo.core.abilities import Encodes, Predicts, Surprise
 from nnzoo.core.feeds import shuffled
 from nnzoo.core.fields import Image, Spec, Table
 from nnzoo.core.learning import Adam, Descend, Stage
-from nnzoo.core.network import Can, Network, NetworkConfig, No
+from nnzoo.core.network import Can, Card, Network, NetworkConfig, No
 from nnzoo.core.task import Task
 from nnzoo.tasks.reconstruction import numbers_of
 
@@ -65,3 +64,14 @@ class Squeeze(Network):
     def stages(self, task: Task) -> tuple[Stage, ...]:
         move = Descend("task", self.task_loss, optimizer=Adam(lr=1e-2))
         return (Stage((move,), feed=shuffled(64), epochs=20, validate=self.task_loss),)
+
+    card = Card(
+        idea="A narrow code and back.",
+        equation="f = V (W x + b) + c",
+        paper="none: made for tests",
+        year=2026,
+        learns="by gradient",
+        good_at="tests",
+        weak_at="everything else",
+        cost="one product a step",
+    )

@@ -17,7 +17,7 @@ from nnzoo.core.abilities import Samples
 from nnzoo.core.dataset import Parts
 from nnzoo.core.fields import Classes, Image, Spec
 from nnzoo.core.learning import Clock, Done, Solve, Stage
-from nnzoo.core.network import Can, Network, NetworkConfig, No
+from nnzoo.core.network import Can, Card, Network, NetworkConfig, No
 from nnzoo.core.task import Task
 
 
@@ -62,3 +62,14 @@ class Stamp(Network):
         codes = torch.randint(len(self.means_KCHW), (n,)) if condition is None else condition
         means = self.means_KCHW[codes]
         return means + self.config.noise * guidance / steps * torch.randn_like(means)
+
+    card = Card(
+        idea="The mean picture of each label.",
+        equation="x = mean_y + noise",
+        paper="none: made for tests",
+        year=2026,
+        learns="in closed form",
+        good_at="tests",
+        weak_at="everything else",
+        cost="one product a step",
+    )
