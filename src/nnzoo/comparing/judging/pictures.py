@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from nnzoo.comparing.judging.classifier import Classifier, learn, pictures_with_labels, suits
-from nnzoo.comparing.judging.copying import copying, ratios
+from nnzoo.comparing.judging.copying import copying, ratios, ratios_of_pictures
 from nnzoo.comparing.judging.frechet import frechet_distance, resampled
 from nnzoo.comparing.judging.manifold import precision_recall
 from nnzoo.core.dataset import Dataset
@@ -109,18 +109,15 @@ class PictureJudge:
             scores["gan_test"] = float((said_MK.argmax(1).cpu() == codes.cpu()).double().mean())
             rows = self._taught(network, seed, real, real_codes)
             scores["gan_train"] = float(rows.mean())
-        return replace(
-            evaluation, scores={**evaluation.scores, **scores}, rows=rows, extra={**evaluation.extra, **extra}, unit="held-out pictures"
-        )
+        extra = {**evaluation.extra, "samples": n, **extra}
+        return replace(evaluation, scores={**evaluation.scores, **scores}, rows=rows, extra=extra, unit="held-out pictures")
 
     def _seen(self, real: Tensor, made: Tensor, seed: int) -> tuple[dict[str, float], dict[str, Any]]:
         """Scores that need no labels, and what lies behind them."""
         real_ND, real_NK = self._read(real)
         made_ND, made_NK = self._read(made)
         precision, recall = precision_recall(real_ND, made_ND)
-        found = {
-            space: copying(*self._nearness(made, real, space)) for space in ("pixels", "features")
-        }
+        found = {space: copying(*self._nearness(made, real, space)) for space in ("pixels", "features")}
         likely = max(found.values(), key=lambda one: (one.flagged, one.share))
         p_K, q_K = (torch.bincount(said.argmax(1), minlength=said.shape[1]).double().cpu() for said in (made_NK, real_NK))
         q_K = (q_K + 0.5) / (q_K + 0.5).sum()  # a label that the judge sees in no real picture
@@ -145,14 +142,16 @@ class PictureJudge:
 
     def _nearness(self, made: Tensor, real: Tensor, space: str) -> tuple[Tensor, Tensor, Tensor]:
         """r of made and of held-out pictures in a space, and the nearest training pictures of the made ones."""
-        train_MD = self._remember(("train", space), lambda: self._in_space(self._training(), space))
+        measure = ratios_of_pictures if space == "pixels" else ratios
+        train = self._remember(("train", space), lambda: self._in_space(self._training(), space))
         some = slice(None, MOST_SOUGHT)
-        held_N, _ = self._remember(("held", space, _sum_of(real)), lambda: ratios(self._in_space(real[some], space), train_MD))
-        made_N, nearest_N = ratios(self._in_space(made[some], space), train_MD)
+        held_N, _ = self._remember(("held", space, _sum_of(real)), lambda: measure(self._in_space(real[some], space), train))
+        made_N, nearest_N = measure(self._in_space(made[some], space), train)
         return made_N, held_N, nearest_N
 
     def _in_space(self, x_NCHW: Tensor, space: str) -> Tensor:
-        return x_NCHW.flatten(1).float() if space == "pixels" else self._read(x_NCHW)[0]
+        assert self.classifier is not None
+        return x_NCHW.float().to(self.classifier.network.device) if space == "pixels" else self._read(x_NCHW)[0]
 
     def _training(self) -> Tensor:
         """All training pictures, standardised, where the classifier is."""
