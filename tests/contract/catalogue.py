@@ -66,6 +66,15 @@ def _conditions() -> Prepared:
     return Prepared("bars", find_task("tabular-to-image"), spec, parts, prepared.preprocessing, prepared.raw, [], prepared.rows)
 
 
+def _measured() -> RawTable:
+    """Nine numbers of which two hidden ones say nearly all, partly round a bend. (Of shuffled ones a code of n says n ninths.)"""
+    draw = np.random.default_rng(29)
+    a, b = draw.normal(size=(2, 400))
+    clean = [a, b, a + b, a - b, 2 * a + b, a - 2 * b, a + 0.5 * a**2, b + 0.5 * a**2, a * b + b]
+    numbers = np.stack(clean, 1) + draw.normal(size=(400, 9)) * 0.1
+    return RawTable("measured", pd.DataFrame(numbers, columns=[f"m{k}" for k in range(9)]))
+
+
 def _ink() -> Prepared:
     """A number from a picture: how much ink a digit has."""
     raw = digits()
@@ -167,6 +176,10 @@ _MAKERS = {
     "digits": lambda: prepare("digits"),
     "ink": _ink,
     "digits-unlabelled": lambda: prepare("digits", task="unconditional-image-generation"),
+    "digits-by-label": lambda: prepare("digits", task="class-conditional-image-generation"),
+    "digits-edges": lambda: prepare("digits", pairs="edges"),
+    "digits-reconstruction": lambda: prepare("digits", task="reconstruction"),
+    "measured": lambda: prepare(_measured(), task="reconstruction"),
     "ring8": lambda: prepare("ring8"),
     "names-like": lambda: prepare("names-like"),
     "questions": lambda: prepare(_reviews()),

@@ -226,9 +226,8 @@ def test_what_was_understood_is_json():
 
 
 def test_saved_sorts_are_found():
-    assert set(sorts()) == {"table", "images", "texts", "graph", "sequences", "pairs", "series", "questions"} and all(
-        sorts()[name].sort == name for name in sorts()
-    )
+    named = {"table", "images", "texts", "graph", "sequences", "pairs", "series", "questions", "picture-pairs"}
+    assert set(sorts()) == named and all(sorts()[name].sort == name for name in sorts())
 
 
 @real

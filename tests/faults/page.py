@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import archive_faults
+import made_picture_faults
 import option_faults
 import picture_faults
 import record_faults
@@ -18,6 +19,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 CHAPTERS = {
     "Tables": table_faults.FAULTS + record_faults.FAULTS,
     "Pictures, arrays and archives": picture_faults.FAULTS + archive_faults.FAULTS,
+    "Pictures in pairs, by label, made and unusual": made_picture_faults.FAULTS,
     "Texts and graphs": text_faults.FAULTS,
     "Sequences: texts, pairs, series, music and prompts": sequence_faults.FAULTS,
     "Runs, predictions and full disks": run_faults.FAULTS,

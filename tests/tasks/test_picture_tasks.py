@@ -53,9 +53,7 @@ def test_class_conditional_image_generation_scores_each_label_by_its_own_picture
     codes, real = TEST.all().inputs["label"], TEST.all().outputs["image"].flatten(1)
     torch.manual_seed(0)
     made = network.sample(len(codes), codes).flatten(1)
-    expected = sum(
-        energy_distance(made[codes == k], real[codes == k]) * float((codes == k).float().mean()) for k in range(10)
-    )
+    expected = sum(energy_distance(made[codes == k], real[codes == k]) * float((codes == k).float().mean()) for k in range(10))
     assert found.score == pytest.approx(expected, abs=0.04)  # other draws; labels that are mixed up would be about 2 away
     by_label = found.extra["by_label"]
     shares = {str(k): float((codes == k).float().mean()) for k in range(10)}

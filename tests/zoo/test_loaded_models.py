@@ -16,7 +16,8 @@ from nnzoo.data.table_preprocessing import TablePreprocessing
 from nnzoo.data.text_preprocessing import TextPreprocessing
 from nnzoo.networks import find
 from nnzoo.tasks import find as find_task
-from nnzoo.zoo.loaded import Loaded, load, save_generated
+from nnzoo.zoo.loaded import Loaded, load
+from nnzoo.zoo.made import save_generated
 from nnzoo.zoo.runs import Manifest, save_run
 
 MLP = find("mlp")

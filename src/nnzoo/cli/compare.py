@@ -28,6 +28,7 @@ def compare(
     horizon: o.Horizon = None,
     history: o.History = None,
     calendar: o.Calendar = False,
+    pairs: o.Pairs = None,
     metric: o.Metric = None,
     margin: Annotated[
         float | None,
@@ -79,6 +80,7 @@ def compare(
                 horizon=horizon,
                 history=history,
                 calendar=calendar,
+                pairs=pairs,
                 metric=metric,
                 margin=margin,
                 kinds=named,

@@ -29,6 +29,15 @@ Units = Annotated[str | None, _option("Of texts: characters, words, bpe or bpe:S
 Horizon = Annotated[int | None, _option("Of series: steps to forecast.", "--horizon", metavar="N")]
 History = Annotated[int | None, _option("Of series: steps that a forecast reads.", "--history", metavar="N")]
 Calendar = Annotated[bool, _option("Of series with dates: read hour, weekday and day of year of the steps to come.", "--calendar")]
+Pairs = Annotated[
+    str | None,
+    _option(
+        "Of single pictures: make pairs by edges, grey, masked, downscaled or noisy, or split them, side-by-side.",
+        "--pairs",
+        metavar="P",
+    ),
+]
+Normal = Annotated[str | None, _option("Learn from rows of this label alone, without their labels.", "--normal", metavar="L")]
 Metric = Annotated[str | None, _option("The score to judge by; each task has a usual one.", "--metric", metavar="M")]
 Seed = Annotated[int, _option("Whatever is random follows from it.", "--seed", metavar="N", default=True)]
 Device = Annotated[str, _option("auto, cpu, cuda, ...", "--device", metavar="D", default=True)]

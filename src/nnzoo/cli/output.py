@@ -150,3 +150,10 @@ def plain(value: Any) -> Any:
 
 def _refuse(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no place in JSON")
+
+
+def load(run: Path, device: str, own: Path | None) -> Any:
+    """The model of a run, whose kind may be one of a person's own."""
+    from nnzoo.zoo.loaded import load as load_model
+
+    return load_model(run, {} if own is None else {own.stem: str(own)}, device)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nnzoo.comparing.entries import Comparison
     from nnzoo.zoo.anomalies import Anomalies
     from nnzoo.zoo.fitting import Trained
+    from nnzoo.zoo.unusual_rows import UnusualRows
 
 
 def _table(*columns: str, right: Sequence[str] = ()) -> Table:
@@ -272,8 +273,31 @@ def runs(found: Sequence[Mapping[str, Any]], folder: Path) -> None:
     console().print(table)
 
 
-def anomalies(found: Anomalies, out: Path | None, most: int = 10) -> None:
+def unusual(found: UnusualRows, out: Path | None) -> None:
+    """The rows that stand out most, what the threshold means, and how well labels are told."""
+    for note in found.notes:
+        print(note)
+    table = _table(*found.frame.columns, right=("row", "score"))
+    for _, row in found.strangest().iterrows():
+        cells = {**row, "score": _number(float(row["score"])), "flagged": "yes" if row["flagged"] else "no"}
+        table.add_row(*(Text(str(cells[name])) for name in found.frame.columns))
+    console().print(table)
+    flagged = int(found.frame["flagged"].sum())
+    meant = "" if found.share is None else f", which a share of {_number(found.share)} of usual rows exceeds at most"
+    print(f"{flagged} of {len(found.frame)} rows score above {_number(found.threshold)}{meant}")
+    if found.auroc is not None:
+        print(
+            f"AUROC {_number(found.auroc)} of all others against '{found.normal}'; flagged are {_number(found.flagged_others)} of "
+            f"the others and {_number(found.flagged_normal)} of the normal rows"
+        )
+    if out is not None:
+        print(f"written to {out}")
+
+
+def anomalies(found: Anomalies | UnusualRows, out: Path | None, most: int = 10) -> None:
     """The stretches that stand out most, and in one line what the threshold means."""
+    if not hasattr(found, "stretches"):
+        return unusual(found, out)
     flagged, steps = int(found.frame["flagged"].sum()), len(found.frame)
     several = found.values.shape[1] > 1
     if found.stretches:

@@ -26,6 +26,8 @@ def train(
     horizon: o.Horizon = None,
     history: o.History = None,
     calendar: o.Calendar = False,
+    pairs: o.Pairs = None,
+    normal: o.Normal = None,
     metric: o.Metric = None,
     settings: Annotated[
         list[str], typer.Option("--set", metavar="FIELD=VALUE", help="A setting of the kind.", show_default=False)
@@ -74,6 +76,8 @@ def train(
             horizon=horizon,
             history=history,
             calendar=calendar,
+            pairs=pairs,
+            normal=normal,
             metric=metric,
             config=config,
             budget=budget,

@@ -56,6 +56,7 @@ def compare(
     horizon: int | None = None,
     history: int | None = None,
     calendar: bool = False,
+    pairs: str | None = None,
     metric: str | None = None,
     margin: float | None = None,
     kinds: Sequence[str | type[Network]] | None = None,
@@ -88,7 +89,8 @@ def compare(
     none is written), `command` the line that the report shows to repeat the race, `more` are fields of `Settings`. A kind that
     fails becomes an entry with an error. `dedup` drops copies of rows; `units` are those of texts, `horizon` and
     `history` steps to forecast and to read of series, with `calendar` also the dates of the steps to come.
-    `track` names trackers (tensorboard, mlflow) that are told everything. Raises NnzooError where nothing can be compared.
+    `pairs` says how pairs of pictures are made of single ones. `track` names trackers (tensorboard, mlflow) that are told
+    everything. Raises NnzooError where nothing can be compared.
     """
     from nnzoo.data.doctor import announce
     from nnzoo.data.prepare import prepare
@@ -106,7 +108,7 @@ def compare(
     began = time.perf_counter()
     targets = (target,) if isinstance(target, str) else tuple(target)
     ways: dict[str, Any] = {"valid": valid, "test": test, "split": split, "weight": weight, "dedup": dedup, "units": units}
-    ways |= {"horizon": horizon, "history": history, "calendar": calendar}
+    ways |= {"horizon": horizon, "history": history, "calendar": calendar, "pairs": pairs}
     prepared = prepare(source, task=task, targets=targets, seed=seed, listen=listen, **ways)
     judge = with_metric(with_judge(prepared, listen), metric)
     held_out = prepared.parts.test
@@ -117,7 +119,7 @@ def compare(
     apart = {part: named(given, part) for part, given in (("valid", valid), ("test", test)) if given is not None}
     asked: dict[str, Any] = {"task": task, "target": targets, "split": split, "weight": weight} | apart
     asked |= {"dedup": dedup, "metric": metric, "margin": margin, "group": columns, "kinds": ",".join(able), "device": device}
-    asked |= {"units": units, "horizon": horizon, "history": history, "calendar": calendar}
+    asked |= {"units": units, "horizon": horizon, "history": history, "calendar": calendar, "pairs": pairs}
     asked |= {"budget": None if per_run else budget, "per_run": per_run, "tune": tune, "workers": workers} | more
     unknown = set(config) - set(able) - {r.kind for r in refused}
     if unknown:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from nnzoo.core.errors import DataError
 from nnzoo.core.fields import AnyField, Classes, Image, Spec, Stored, Values
+from nnzoo.data.asking import CONDITIONAL
 from nnzoo.data.image_arrays import images_from_arrays
 from nnzoo.data.images import Size, read_files, read_images, read_one, resize
 from nnzoo.data.labels import label_codes, missing, sorted_labels
@@ -26,7 +27,8 @@ _ROWS = 4096
 
 
 class ImagePreprocessing(Preprocessing):
-    """Facts: size, mean and standard deviation by channel (of pixels in 0..1), and the labels or the scale of the numbers."""
+    """Facts: size, mean and standard deviation by channel (of pixels in 0..1), and the labels or the scale of the numbers.
+    `conditional`: pictures are to be made from labels, so that labels go in and pictures come out."""
 
     sort: ClassVar[str] = "images"
 
@@ -38,23 +40,29 @@ class ImagePreprocessing(Preprocessing):
         label_name: str,
         labels: Sequence[str] = (),
         scale: tuple[float, float] | None = None,
+        conditional: bool = False,
     ):
         self.size, self.mean, self.std = size, tuple(mean), tuple(std)
         self.label_name, self.labels, self.scale = label_name, tuple(labels), scale
+        self.conditional = conditional
 
     @classmethod
     def fit(
         cls, raw: Raw, rows: np.ndarray, *, targets: tuple[str, ...] = (), task: str = "", weight: str | None = None
     ) -> ImagePreprocessing:
-        """Learn from training `rows`. Labels become numbers to predict if the task is image-regression, else classes."""
+        """Learn from training `rows`. Labels become numbers to predict if the task is image-regression, else classes; inputs where
+        pictures are to be made from them."""
         assert isinstance(raw, RawImages)
         if targets and targets != (raw.label_name,):
             raise DataError(f"{raw.name}: pictures have no column '{targets[0]}'; their one target is '{raw.label_name}'")
         if weight is not None:
             raise DataError(f"{raw.name}: pictures have no column '{weight}' of weights; leave the weight out")
         rows = np.asarray(rows)
-        mean, std = _moments(raw.pixels, rows)
+        mean, std = moments(raw.pixels, rows)
         size = tuple(raw.pixels.shape[1:])
+        conditional = task == CONDITIONAL
+        if raw.labels is None and conditional:
+            raise DataError(f"{raw.name} has no labels to make pictures of; put the pictures into one folder a label")
         if raw.labels is None:
             return cls(size, mean, std, raw.label_name)  # type: ignore[arg-type]
         if task == "image-regression":
@@ -62,10 +70,11 @@ class ImagePreprocessing(Preprocessing):
             spread = float(np.nanstd(numbers))
             scale = (round(float(np.nanmean(numbers)), 6), round(spread, 6) or 1.0)
             return cls(size, mean, std, raw.label_name, scale=scale)  # type: ignore[arg-type]
-        return cls(size, mean, std, raw.label_name, sorted_labels(raw.labels[rows]))  # type: ignore[arg-type]
+        labels = sorted_labels(raw.labels[rows])
+        return cls(size, mean, std, raw.label_name, labels, conditional=conditional)  # type: ignore[arg-type]
 
     def field(self) -> Image:
-        """The input field, named "image"."""
+        """The field of the pictures, named "image"."""
         height, width, channels = self.size
         return Image(channels=channels, height=height, width=width, mean=self.mean, std=self.std)
 
@@ -75,16 +84,15 @@ class ImagePreprocessing(Preprocessing):
             outputs[self.label_name] = Values(names=(self.label_name,), mean=self.scale[:1], std=self.scale[1:])
         elif self.labels:
             outputs[self.label_name] = Classes(labels=self.labels)
+        if self.conditional:
+            return Spec(inputs=outputs, outputs={"image": self.field()}, train_size=train_size)
         return Spec(inputs={"image": self.field()}, outputs=outputs, train_size=train_size)
 
     def encode(self, raw: Raw) -> dict[str, Stored]:
         assert isinstance(raw, RawImages)
-        pixels_NHWC = raw.pixels
-        if pixels_NHWC.shape[1:] != self.size:
-            pixels_NHWC = np.stack([resize(picture, self.size) for picture in pixels_NHWC])
-        pixels = torch.from_numpy(pixels_NHWC if pixels_NHWC.flags.writeable else pixels_NHWC.copy())
-        channels_first = pixels.permute(0, 3, 1, 2) if self.size[2] > 1 else pixels.squeeze(3).unsqueeze(1)
-        columns: dict[str, Stored] = {"image": {"pixels": channels_first}}
+        if self.conditional and raw.labels is None:
+            raise DataError(f"{raw.name} has no labels, from which this network makes pictures; put them into one folder a label")
+        columns: dict[str, Stored] = {"image": {"pixels": stored_pixels(raw.pixels, self.size)}}
         if raw.labels is not None and self.scale is not None:
             columns[self.label_name] = {"numbers": torch.from_numpy(_numbers(raw).astype(np.float32))[:, None]}
         elif raw.labels is not None and self.labels:
@@ -102,28 +110,19 @@ class ImagePreprocessing(Preprocessing):
             "label_name": self.label_name,
             "labels": list(self.labels),
             "scale": None if self.scale is None else list(self.scale),
+            "conditional": self.conditional,
         }
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> ImagePreprocessing:
         size = (facts["height"], facts["width"], facts["channels"])
         scale = None if facts["scale"] is None else (facts["scale"][0], facts["scale"][1])
-        return cls(size, facts["mean"], facts["std"], facts["label_name"], facts["labels"], scale)
+        conditional = facts.get("conditional", False)  # the first runs have no such fact
+        return cls(size, facts["mean"], facts["std"], facts["label_name"], facts["labels"], scale, conditional)
 
     def read(self, source: Any) -> RawImages:
         """A path (file, folder, zip, IDX, .npz), a list of files, Pillow images, arrays or tensors; all at this model's size."""
-        if isinstance(source, (str, Path)):
-            raw = read_images(source, size=self.size)
-        elif isinstance(source, Pillow.Image):
-            raw = images_from_arrays(resize(read_one(source), self.size)[None], name="a picture")
-        elif isinstance(source, tuple) and len(source) == 2:
-            raw = images_from_arrays(source[0], source[1])
-        elif isinstance(source, (list, tuple)) and source and all(isinstance(one, (str, Path)) for one in source):
-            raw = read_files(source, size=self.size)
-        elif isinstance(source, list) and source and all(isinstance(one, Pillow.Image) for one in source):
-            raw = images_from_arrays(np.stack([resize(read_one(one), self.size) for one in source]), name="pictures")
-        else:
-            raw = images_from_arrays(source)
+        raw = pictures_of(source, self.size)
         raw.label_name = self.label_name
         return raw
 
@@ -131,11 +130,39 @@ class ImagePreprocessing(Preprocessing):
         """Standardised pictures (B C H W) as uint8 (B H W C), clipped to what a pixel can be."""
         if name != "image":
             raise KeyError(f"pictures have no field '{name}', only 'image'")
-        unit_BCHW = self.field().restore(value.detach().float().cpu())
-        return (unit_BCHW.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+        return restored_pixels(value, self.field())
 
 
-def _moments(pixels_NHWC: np.ndarray, rows: np.ndarray) -> tuple[list[float], list[float]]:
+def pictures_of(source: Any, size: Size) -> RawImages:
+    """Whatever a person gives for pictures, at one size: a path, a list of files, Pillow images, arrays or tensors."""
+    if isinstance(source, (str, Path)):
+        return read_images(source, size=size)
+    if isinstance(source, Pillow.Image):
+        return images_from_arrays(resize(read_one(source), size)[None], name="a picture")
+    if isinstance(source, tuple) and len(source) == 2:
+        return images_from_arrays(source[0], source[1])
+    if isinstance(source, (list, tuple)) and source and all(isinstance(one, (str, Path)) for one in source):
+        return read_files(source, size=size)
+    if isinstance(source, list) and source and all(isinstance(one, Pillow.Image) for one in source):
+        return images_from_arrays(np.stack([resize(read_one(one), size) for one in source]), name="pictures")
+    return images_from_arrays(source)
+
+
+def stored_pixels(pixels_NHWC: np.ndarray, size: Size) -> Tensor:
+    """Pictures as they are stored (N C H W, uint8; a view where possible), brought to a size where they have another."""
+    if pixels_NHWC.shape[1:] != size:
+        pixels_NHWC = np.stack([resize(picture, size) for picture in pixels_NHWC])
+    pixels = torch.from_numpy(pixels_NHWC if pixels_NHWC.flags.writeable else pixels_NHWC.copy())
+    return pixels.permute(0, 3, 1, 2) if size[2] > 1 else pixels.squeeze(3).unsqueeze(1)
+
+
+def restored_pixels(value: Tensor, field: Image) -> np.ndarray:
+    """Standardised pictures (B C H W) as uint8 (B H W C), clipped to what a pixel can be."""
+    unit_BCHW = field.restore(value.detach().float().cpu())
+    return (unit_BCHW.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def moments(pixels_NHWC: np.ndarray, rows: np.ndarray) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of each channel in 0..1, six digits, from exact counts of the 256 values."""
     channels = pixels_NHWC.shape[3]
     counts = np.zeros((channels, 256), dtype=np.int64)

@@ -6,38 +6,48 @@ model's preprocessing does, and `place` lays parts out for a device.
 
 from __future__ import annotations
 
-import functools
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
 from nnzoo import tasks
 from nnzoo.core.dataset import Parts
-from nnzoo.core.errors import ConfigError, DataError, about
+from nnzoo.core.errors import ConfigError, DataError
 from nnzoo.core.events import Listener
 from nnzoo.core.fields import Spec
 from nnzoo.core.task import Task
 from nnzoo.data import splits
-from nnzoo.data.columns import days_of, kind_of, numbers_of, texts_of
+from nnzoo.data.asking import IMAGE_TO_IMAGE, choose_targets, infer_task, unlabelled
 from nnzoo.data.corpus import cut
+from nnzoo.data.dividing import answered, divide, naming_the_data
 from nnzoo.data.inheriting import adapted
 from nnzoo.data.labelled_texts import judged
+from nnzoo.data.one_label import OneLabel
 from nnzoo.data.pairs import towards
 from nnzoo.data.places import physical_memory
 from nnzoo.data.preprocessing import Opened, Preprocessing
 from nnzoo.data.questions import OF_TEXTS, alike, open_for
-from nnzoo.data.raw import Raw, RawGraph, RawImages, RawPairs, RawQuestions, RawSequences, RawSeries, RawTable, RawTexts
+from nnzoo.data.raw import (
+    Raw,
+    RawGraph,
+    RawImages,
+    RawPairs,
+    RawPicturePairs,
+    RawQuestions,
+    RawSequences,
+    RawSeries,
+    RawTable,
+    RawTexts,
+)
 from nnzoo.data.reading import read, read_known
 from nnzoo.data.series_parts import is_series, prepare_series
-from nnzoo.data.table_preprocessing import TablePreprocessing, output_kind
+from nnzoo.data.table_preprocessing import TablePreprocessing
 from nnzoo.data.tables import known_column
 
-TARGET_NAMES = ("target", "label", "class", "y")
 TEXT_VALID = TEXT_TEST = 0.05  # of the characters of one long text (`MOST_HELD` of them at most)
 _SORTS: tuple[tuple[type[Raw], str, str], ...] = (
     (RawTable, "table", "TablePreprocessing"),
@@ -48,21 +58,11 @@ _SORTS: tuple[tuple[type[Raw], str, str], ...] = (
     (RawSeries, "series", "SeriesPreprocessing"),
     (RawPairs, "pairs", "PairPreprocessing"),
     (RawQuestions, "questions", "QuestionPreprocessing"),
+    (RawPicturePairs, "picture-pairs", "PicturePairPreprocessing"),
 )
-T = TypeVar("T")
 _MODULES = {"table": "table", "images": "image", "texts": "text", "graph": "graph"}
 _MODULES |= {"sequences": "sequence", "pairs": "pair", "series": "series", "questions": "question"}
-
-
-def _naming_the_data(function: Callable[..., T]) -> Callable[..., T]:
-    """A function of raw data whose errors say which data."""
-
-    @functools.wraps(function)
-    def run(raw: Raw, *args: Any, **kwargs: Any) -> T:
-        with about(raw.name):
-            return function(raw, *args, **kwargs)
-
-    return run
+_MODULES |= {"picture-pairs": "picture_pair"}
 
 
 @dataclass
@@ -100,54 +100,6 @@ def sort_of(raw: Raw) -> str:
     return next(sort for kind, sort, _ in _SORTS if isinstance(raw, kind))
 
 
-@_naming_the_data
-def infer_task(raw: Raw, targets: Sequence[str] = ()) -> str:
-    """The name of the task that the data pose: predict what there is to predict, else make more of the same. Raises DataError."""
-    if isinstance(raw, RawTable):
-        targets = tuple(targets) or raw.targets
-        kinds = {output_kind(raw.frame[known_column(raw, name, "target column")]) for name in targets}
-        if not kinds:
-            return "unconditional-generation"
-        return "tabular-classification" if kinds == {"classes"} and len(targets) == 1 else "tabular-regression"
-    if isinstance(raw, RawSeries):
-        return "time-series-forecasting"
-    labelled = getattr(raw, "labels", None) is not None
-    if isinstance(raw, RawImages):
-        return "image-classification" if labelled else "unconditional-image-generation"
-    if isinstance(raw, RawTexts):
-        return "text-classification" if labelled else "text-generation"
-    if isinstance(raw, RawSequences):
-        if raw.values is not None:
-            return "sequence-regression"
-        if not labelled and raw.tags is None and not raw.binary:
-            raise DataError("these sequences have nothing to predict; give numbers, labels or labels at every step beside them")
-        return "sequence-classification" if labelled else "sequence-tagging" if raw.tags is not None else "polyphonic-music"
-    return raw.asks if isinstance(raw, (RawPairs, RawQuestions)) else "node-classification"
-
-
-def unlabelled(task: str) -> bool:
-    """Whether a task learns from the data alone, so that labels beside them are left out."""
-    return "generation" in task or task == "fill-mask"
-
-
-def choose_targets(raw: Raw, targets: Sequence[str] | str = (), task: str | None = None) -> tuple[tuple[str, ...], list[str]]:
-    """The columns to predict and a note where they were guessed. No targets where the task makes data."""
-    targets = (targets,) if isinstance(targets, str) else tuple(targets)
-    if not isinstance(raw, RawTable) or targets:
-        return targets, []
-    if task and unlabelled(task):
-        return (), []
-    if raw.targets or not raw.guess:
-        return raw.targets, []
-    names = list(raw.frame.columns)
-    named = [name for wanted in TARGET_NAMES for name in names if name.lower() == wanted]
-    if not named and len(names) == 1:
-        return (), []
-    reason = "by its name" if named else "since it is the last column"
-    target = (named or names[-1:])[0]
-    return (target,), [f"'{target}' is taken as the target, {reason}; --target names another"]
-
-
 def prepare(
     source: Any,
     *,
@@ -164,6 +116,8 @@ def prepare(
     horizon: int | None = None,
     history: int | None = None,
     calendar: bool = False,
+    pairs: str | None = None,
+    normal: str | None = None,
     listen: Sequence[Listener] = (),
 ) -> Prepared:
     """Open `source` and make training, validation and test parts of it.
@@ -173,10 +127,11 @@ def prepare(
     which no target is known are left out; with `dedup` also those that repeat another exactly or nearly (a row of the test part
     stays, its copies in training go). `units` is what texts are made of: characters, words, bpe or bpe:SIZE; of pairs, `targets`
     names the side that is the answer. Series, and tables of which forecasting is asked, are divided in time: `horizon` steps are
-    forecast from the `history` before them, with `calendar` also from the dates of the steps to come. `listen` hears how far the
-    reading of a text larger than memory is. Raises DataError or ConfigError.
+    forecast from the `history` before them, with `calendar` also from the dates of the steps to come. `pairs` says how pairs of
+    pictures are made of single ones; with `normal` rows of that label alone are learned from, without their labels. `listen` hears
+    how far the reading of a text larger than memory is. Raises DataError or ConfigError.
     """
-    raw = open_for(task, source, _only(targets)) if task in OF_TEXTS else read(source)
+    raw = _opened(source, task, targets, pairs, inherit)
     if isinstance(raw, (RawPairs, RawQuestions)):
         raw = towards(raw, _only(targets)) if isinstance(raw, RawPairs) else raw
         targets, task = (), task or raw.asks
@@ -202,6 +157,10 @@ def prepare(
     if isinstance(inherit, TablePreprocessing):
         targets = _inherited_targets(inherit, targets)
         weight = weight or inherit.weight
+    own: OneLabel | None = None
+    if normal is not None:
+        own = OneLabel.of(raw, normal, targets, task)
+        raw, targets, task = own.raw, (), task or infer_task(own.raw)
     names, notes = choose_targets(raw, targets, task)
     task = task or infer_task(raw, names)
     asked = tasks.find(task)
@@ -220,10 +179,13 @@ def prepare(
         made = {part: learned.open(text, len(texts["train"])).dataset for part, text in texts.items()}
         rows: dict[str, np.ndarray] = {}
     else:
-        usable, labels = _answered(raw, names, task)
-        if len(usable) < len(raw):
+        usable, labels = answered(raw, names, task)
+        if own is not None:
+            usable = own.rows
+            notes.append(own.note)
+        elif len(usable) < len(raw):
             notes.append(f"{len(raw) - len(usable)} of {len(raw)} rows have no target and are left out")
-        rows, by_group = _divide(raw, usable, labels, split, seed, wanted)
+        rows, by_group = divide(raw, usable, labels, split, seed, wanted)
         if by_group and isinstance(raw, RawTable):
             seen = replace(raw, frame=raw.frame.drop(columns=by_group))
             notes.append(f"column '{by_group}' forms the groups and is no input")
@@ -235,7 +197,7 @@ def prepare(
     for part, other in (("valid", valid), ("test", test)):
         if other is not None:
             opened = open_like(learned, other, spec.train_size)
-            kept, _ = _answered(opened.raw, names, task)
+            kept = answered(opened.raw, names, task)[0] if own is None else own.rows_of(opened.raw)
             made[part] = opened.dataset if isinstance(opened.raw, RawTexts) else opened.dataset.part(torch.from_numpy(kept))
             others[part] = opened.raw, np.arange(len(opened.raw)) if isinstance(opened.raw, RawTexts) else kept
     for part, dataset in made.items():
@@ -283,9 +245,22 @@ def open_like(preprocessing: Preprocessing, source: Any, train_size: int = 0, to
     """New data as a trained model sees them: whatever `read` opens, or the preprocessing itself. `to_answer`: those rows alone
     that a prediction answers. Raises DataError."""
     raw = read(source) if isinstance(source, (Raw, tuple)) else read_known(source) or preprocessing.read(source)
-    raw = alike(preprocessing.sort, raw)
+    raw = preprocessing.taken(alike(preprocessing.sort, raw), to_answer)
     _same_sort(preprocessing, raw)
     return preprocessing.ask(raw, train_size) if to_answer else preprocessing.open(raw, train_size)
+
+
+def _opened(source: Any, task: str | None, targets: Sequence[str] | str, pairs: str | None, inherit: Preprocessing | None) -> Raw:
+    """A source as its task needs it."""
+    if task in OF_TEXTS:
+        return open_for(task, source, _only(targets))
+    if pairs is not None and task not in (None, IMAGE_TO_IMAGE):
+        raise ConfigError(f"--pairs {pairs} makes pairs for {IMAGE_TO_IMAGE}, not for {task}; leave one of them out")
+    if pairs is not None or task == IMAGE_TO_IMAGE or getattr(inherit, "sort", "") == "picture-pairs":
+        from nnzoo.data.picture_pairs import open_pairs
+
+        return open_pairs(source, pairs or getattr(inherit, "made", None) or None)
+    return read(source)
 
 
 def place(parts: Parts, device: torch.device | str, limit_bytes: int | None = None) -> Parts:
@@ -327,78 +302,10 @@ def _inherited_targets(inherit: TablePreprocessing, targets: Sequence[str] | str
     return inherit.targets
 
 
-@_naming_the_data
+@naming_the_data
 def _preprocessing(raw: Raw, rows: np.ndarray, inherit: Preprocessing | None, ways: dict[str, Any]) -> Preprocessing:
     if inherit is None:
         return sorts()[sort_of(raw)].fit(raw, rows, **ways)
     if not isinstance(raw, RawQuestions):
         _same_sort(inherit, raw)
     return adapted(inherit, raw, rows, **ways)
-
-
-@_naming_the_data
-def _answered(raw: Raw, targets: tuple[str, ...], task: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """The rows that have an answer, and the codes of their labels where they have labels."""
-    rows = np.arange(len(raw))
-    if isinstance(raw, RawTable):
-        cells = {name: raw.frame[known_column(raw, name, "target column")] for name in targets}
-        if not cells:
-            return rows, None
-        if len(cells) == 1 and output_kind(cells[targets[0]], task) == "classes":
-            codes = texts_of(cells[targets[0]])[0]
-        else:
-            texts = [
-                numbers_of(column) if output_kind(column, task) == "values" else texts_of(column)[0] for column in cells.values()
-            ]
-            known = np.any([~np.isnan(t) if t.dtype.kind == "f" else t >= 0 for t in texts], axis=0)
-            return _some(raw, rows[known], targets), None
-    elif (labels := getattr(raw, "labels", None)) is not None:
-        codes = pd.factorize(pd.Series(labels, dtype=object))[0]
-    else:
-        return rows, None
-    kept = _some(raw, rows[codes >= 0], targets)
-    if "classification" in task and len(np.unique(codes[kept])) == 1 and len(raw) > 1 and not isinstance(raw, RawTable):
-        raise DataError(f"{raw.name} has only one label, '{_label_of(raw, kept[0])}'; give data with at least two")
-    return kept, codes[kept] if "classification" in task else None
-
-
-def _label_of(raw: Raw, row: int) -> str:
-    return str(raw.labels[row])  # type: ignore[attr-defined]
-
-
-def _some(raw: Raw, rows: np.ndarray, targets: tuple[str, ...]) -> np.ndarray:
-    if not len(rows):
-        raise DataError(f"{raw.name}: target {', '.join(targets) or 'label'} is missing in every row; name another with --target")
-    return rows
-
-
-@_naming_the_data
-def _divide(
-    raw: Raw, usable: np.ndarray, labels: np.ndarray | None, split: str, seed: int, wanted: dict[str, float]
-) -> tuple[dict[str, np.ndarray], str | None]:
-    """Rows of each part, and the column that must not be an input."""
-    how, _, column = split.partition(":")
-    if how not in ("random", "group", "time") or (how != "random") != bool(column):
-        raise ConfigError(f"--split {split} is not known; write random, group:COLUMN or time:COLUMN")
-    if how == "random":
-        if raw.part is not None:
-            three = splits.official_split(raw.part[usable], labels, seed=seed, **wanted)
-        else:
-            three = splits.random_split(len(usable), labels, seed=seed, **wanted)
-    elif not isinstance(raw, RawTable):
-        raise ConfigError(f"--split {split} needs a table; {raw.name} has no columns; leave --split out")
-    else:
-        cells = raw.frame[known_column(raw, column)].iloc[usable]
-        three = (
-            splits.group_split(texts_of(cells)[0], seed=seed, **wanted)
-            if how == "group"
-            else splits.time_split(_times(cells), **wanted)
-        )
-    return {part: usable[index] for part, index in zip(("train", "valid", "test"), three)}, column if how == "group" else None
-
-
-def _times(cells: pd.Series) -> np.ndarray:
-    kind = kind_of(cells)
-    if kind.kind not in ("date", "number"):
-        raise DataError(f"column '{cells.name}' holds neither dates nor numbers, so rows cannot be ordered by it; name another")
-    return days_of(cells, kind.form) if kind.kind == "date" else numbers_of(cells)

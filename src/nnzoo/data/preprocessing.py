@@ -63,6 +63,10 @@ class Preprocessing(ABC):
     def read(self, source: Any) -> Raw:
         """Open what a person gives for prediction or evaluation (a path, a frame, arrays, strings) as this sort of data."""
 
+    def taken(self, raw: Raw, to_answer: bool) -> Raw:
+        """What was opened as this sort of data, where it is of another that serves; `to_answer`: answers are asked for."""
+        return raw
+
     def weights(self, raw: Raw) -> np.ndarray | None:
         """Row weights (N), if a weight column was named."""
         return None

@@ -67,6 +67,20 @@ class RawImages(Raw):
 
 
 @dataclass
+class RawPicturePairs(Raw):
+    """Pictures and what each becomes (None where that is to be found): uint8 (N H W C) of one height and width. `files` says where
+    each came from; `made` how both were made of single pictures ("": a person gave both)."""
+
+    source: np.ndarray
+    target: np.ndarray | None = None
+    files: list[str] | None = None
+    made: str = ""
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+
+@dataclass
 class RawTexts(Raw):
     """Texts. `lines`: each is a whole of its own (names, reviews); otherwise they are parts of one long text, in order. `column` is
     their name in the table that they came from."""

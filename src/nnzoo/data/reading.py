@@ -25,7 +25,8 @@ def read(source: Any) -> Raw:
     """Open a source; its contents say what sort of data it is. Raises DataError.
 
     A known set's name; .csv .tsv .parquet .jsonl .json (.gz too): a table; .txt: a text; a folder, .zip, .npz, .npy, IDX: pictures
-    (a folder of texts: texts; an .npz with edges: a graph); train.en beside train.de: pairs of texts; a frame or records: a table;
+    (a folder of texts: texts; an .npz with edges: a graph); train.en beside train.de: pairs of texts; a folder with input
+    and target: pairs of pictures; a frame or records: a table;
     (X, y) or X: 2-D X a table with columns x0, x1, ..., 3-D and 4-D X pictures, a list of strings texts, a list of 2-D arrays
     sequences; what is open already passes through.
     """
@@ -110,7 +111,10 @@ def _read_folder(path: Path) -> Raw:
                 tables = sorted(file for file in files if suffix_of(Path(file)) in TABLES)
                 raise DataError(f"{path} is a folder with tables; name one of them, such as {path / tables[0]}")
     from nnzoo.data.images import read_images
+    from nnzoo.data.picture_pairs import read_sides, sides_of
 
+    if sides_of(path) == ("input", "target"):  # folders called a and b may be two labels
+        return read_sides(path, ("input", "target"))
     return read_images(path)
 
 

@@ -16,7 +16,18 @@ from nnzoo.data import corpus
 from nnzoo.data.columns import ISO, kind_of, numbers_of, texts_of
 from nnzoo.data.doctor import examine
 from nnzoo.data.prepare import Prepared, prepare, sort_of
-from nnzoo.data.raw import RawCorpus, RawGraph, RawImages, RawPairs, RawQuestions, RawSequences, RawSeries, RawTable, RawTexts
+from nnzoo.data.raw import (
+    RawCorpus,
+    RawGraph,
+    RawImages,
+    RawPairs,
+    RawPicturePairs,
+    RawQuestions,
+    RawSequences,
+    RawSeries,
+    RawTable,
+    RawTexts,
+)
 from nnzoo.data.table_preprocessing import TablePreprocessing
 
 TOP = 10
@@ -70,7 +81,12 @@ def _fields(ready: Prepared) -> list[dict[str, Any]]:
     fields: list[dict[str, Any]] = []
     if isinstance(raw, RawImages):
         height, width, channels = raw.pixels.shape[1:]
-        fields.append({"name": "image", "kind": "image", "role": "input", "height": height, "width": width, "channels": channels})
+        role = "input" if "image" in ready.spec.inputs else "target"
+        fields.append({"name": "image", "kind": "image", "role": role, "height": height, "width": width, "channels": channels})
+    elif isinstance(raw, RawPicturePairs):
+        for name, role, pixels in (("image", "input", raw.source), ("target", "target", raw.target)):
+            size = dict(zip(("height", "width", "channels"), pixels.shape[1:])) if pixels is not None else {}
+            fields.append({"name": name, "kind": "image", "role": role, **size})
     elif isinstance(raw, RawTexts):
         known = corpus.surveyed(raw) if isinstance(raw, RawCorpus) else None
         lengths = [len(text) for text in raw.texts] if known is None else known.lengths
@@ -107,7 +123,8 @@ def _fields(ready: Prepared) -> list[dict[str, Any]]:
     labels = getattr(raw, "labels", None)
     if labels is not None:
         cells = pd.Series(labels, dtype=object, name=raw.label_name)  # type: ignore[attr-defined]
-        fields.append({"name": raw.label_name, "kind": "label", "role": "target", **_texts(cells)})  # type: ignore[attr-defined]
+        role = "input" if raw.label_name in ready.spec.inputs else "target"  # type: ignore[attr-defined]
+        fields.append({"name": raw.label_name, "kind": "label", "role": role, **_texts(cells)})  # type: ignore[attr-defined]
     return fields
 
 

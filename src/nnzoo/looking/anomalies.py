@@ -10,7 +10,8 @@ import pandas as pd
 
 from nnzoo.core.errors import ConfigError
 from nnzoo.training.durable import replacing
-from nnzoo.zoo.anomalies import Anomalies
+from nnzoo.zoo.anomalies import Anomalies, forecasts
+from nnzoo.zoo.unusual_rows import UnusualRows
 from nnzoo.zoo.verbs import Run, check_table, opened, save_predictions
 
 if TYPE_CHECKING:
@@ -28,17 +29,23 @@ def anomalies(
     share: float | None = None,
     threshold: float | None = None,
     usual: Any = None,
+    normal: str | None = None,
+    target: str | None = None,
     out: Path | str | None = None,
-) -> Anomalies:
-    """How unusual each step of series is to a run that forecasts them, as `Loaded.anomalies` gives it; also written to `out`, as a
-    table or as a picture by its ending. Raises NnzooError."""
+) -> Anomalies | UnusualRows:
+    """How unusual each step of series or each row is to a run, as `Loaded.anomalies` gives it; also written to `out`, as a table or
+    (of series) as a picture by its ending. Raises NnzooError."""
     path = None if out is None else Path(out)
     if path is not None and path.suffix not in PICTURES:
         check_table(path, *PICTURES)  # before any work is done
     elif path is not None and (path.is_dir() or not path.parent.is_dir()):
         raise ConfigError(f"{path} cannot be written; give --out a file in a folder that exists")
-    found = opened(run).anomalies(data, share=share, threshold=threshold, usual=usual)
+    model = opened(run)
+    if path is not None and path.suffix in PICTURES and not forecasts(model.spec):
+        check_table(path)
+    found = model.anomalies(data, share=share, threshold=threshold, usual=usual, normal=normal, target=target)
     if path is not None and path.suffix in PICTURES:
+        assert isinstance(found, Anomalies)
         with replacing(path) as file:
             picture(found).savefig(file, format=path.suffix[1:], dpi=120)
     elif path is not None:

@@ -96,10 +96,10 @@ def real(dataset: Dataset, seed: int = 0) -> Tensor:
 
 
 @torch.no_grad()
-def draw(network: Any, n: int, seed: int, condition: Any = None) -> Tensor:
+def draw(network: Any, n: int, seed: int, condition: Any = None, **how: Any) -> Tensor:
     """`n` samples (n ...) of a network that samples, a function of `seed`; torch's generators are left as they were.
 
-    `condition` holds one entry a sample, None for none.
+    `condition` holds one entry a sample, None for none; `how` are settings of sampling that the kind has.
     """
     was_training = getattr(network, "training", False)
     if was_training:
@@ -112,7 +112,7 @@ def draw(network: Any, n: int, seed: int, condition: Any = None) -> Tensor:
             seed_default(seed, first)
             size = min(DRAWN_AT_ONCE, n - first)
             some = None if condition is None else condition[first : first + size]
-            made.append(network.sample(size, some) if some is not None else network.sample(size))
+            made.append(network.sample(size, some, **how) if some is not None else network.sample(size, **how))
     if was_training:
         network.train()
     return torch.cat(made)

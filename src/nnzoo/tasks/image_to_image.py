@@ -11,7 +11,9 @@ class ImageToImage(PictureAnswers):
     def fits(self, spec: Spec) -> No | None:
         source, target = spec.only("inputs", Image), spec.only("outputs", Image)
         if source is None or target is None:
-            return No(f"{self.name} needs pairs of pictures: two folders with equal file names, or --pairs to make them of single ones")
+            return No(
+                f"{self.name} needs pairs of pictures: two folders with equal file names, or --pairs to make them of single ones"
+            )
         before, after = spec.inputs[source], spec.outputs[target]
         assert isinstance(before, Image) and isinstance(after, Image)
         if (before.height, before.width) != (after.height, after.width):

@@ -53,21 +53,7 @@ class Usual:
     def threshold(self, share: float | None = None) -> tuple[float, float]:
         """The score above which a step is flagged, and the share of false alarms that this allows: the one that is asked for, else
         a hundredth, or the smallest that so few steps can tell. Raises ConfigError where it cannot be told from these scores."""
-        least = 1 / (self.steps + 1)
-        share = max(SHARE, least) if share is None else share
-        if not 0 < share < 1:
-            raise ConfigError(f"--share {share} is no share of false alarms; give a number between 0 and 1")
-        above = math.floor((self.steps + 1) * share + 1e-9)  # scores, the threshold among them
-        if above < 1:
-            raise ConfigError(
-                f"--share {share} cannot be told from {self.steps} steps of the validation part; give {least:.2g} or more, "
-                "or a --threshold"
-            )
-        if above > len(self.highest):
-            raise ConfigError(
-                f"--share {share} is more than the run keeps scores for; give {len(self.highest) / (self.steps + 1):.2g} or less"
-            )
-        return self.highest[-above], share
+        return threshold_of(self.highest, self.steps, share, "steps")
 
     def to_json(self) -> dict[str, Any]:
         """As a run keeps it."""
@@ -82,6 +68,23 @@ class Usual:
         except (KeyError, TypeError, ValueError):
             raise RunError("the run's usual errors are not what nnzoo writes; copy the run again from where it is whole") from None
         return cls(scale, highest, steps)
+
+
+def threshold_of(highest: list[float], count: int, share: float | None, what: str) -> tuple[float, float]:
+    """The threshold that a `share` of `count` usual scores, of which the `highest` are known, ascending, exceeds at most (None: a
+    hundredth, or the smallest that so few can tell), and that share. Raises ConfigError where these scores cannot tell it."""
+    least = 1 / (count + 1)
+    share = max(SHARE, least) if share is None else share
+    if not 0 < share < 1:
+        raise ConfigError(f"--share {share} is no share of false alarms; give a number between 0 and 1")
+    above = math.floor((count + 1) * share + 1e-9)  # scores, the threshold among them
+    if above < 1:
+        raise ConfigError(
+            f"--share {share} cannot be told from {count} {what} of the validation part; give {least:.2g} or more, or a --threshold"
+        )
+    if above > len(highest):
+        raise ConfigError(f"--share {share} is more than the run keeps scores for; give {len(highest) / (count + 1):.2g} or less")
+    return highest[-above], share
 
 
 @dataclass(frozen=True)

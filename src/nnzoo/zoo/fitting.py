@@ -22,10 +22,11 @@ from nnzoo.zoo.anomalies import usual_errors
 from nnzoo.zoo.beginning import agree, rows_digest, run_folder
 from nnzoo.zoo.records import known_trackers
 from nnzoo.zoo.room import check_room
+from nnzoo.zoo.suiting import OF_PICTURES, suiting
 from nnzoo.zoo.trackers import tracking
+from nnzoo.zoo.unusual_rows import usual_rows
 
 if TYPE_CHECKING:
-    from nnzoo.core.task import Task
     from nnzoo.data.doctor import Finding
     from nnzoo.data.prepare import Prepared
 
@@ -73,6 +74,8 @@ def train(
     horizon: int | None = None,
     history: int | None = None,
     calendar: bool = False,
+    pairs: str | None = None,
+    normal: str | None = None,
     metric: str | None = None,
     config: Mapping[str, Any] = {},
     budget: str | None = None,
@@ -93,6 +96,9 @@ def train(
     fields of `Settings` (precision, accumulate, patience, compile, checkpoint_seconds, timeout). `dedup` drops copies of rows;
     `units` are those of texts (characters, words, bpe).
     Of series `horizon` steps are forecast from the `history` before them, with `calendar` also from the dates of the steps to come.
+    `pairs` says how pairs of pictures are made of single ones (edges, grey, masked, downscaled, noisy, side-by-side); with `normal`
+    rows of that label alone are learned from. Where no task is named and the kind cannot do what the data pose, it learns what it
+    can do with them (`zoo/suiting.py`), and a note says so.
     `from_run` starts from a saved run's weights and preprocessing; with `adapter` ("lora", of that `rank`, else 8) these stay as
     they are, and the run holds what is learned on top of them alone. `track` names trackers (tensorboard, mlflow) that are told
     everything. Where torchrun has started several processes that call this
@@ -110,25 +116,14 @@ def train(
         own_device = device if processes is None else processes.device(device)
         settings = Settings(budget=budget, seed=seed, device=own_device, **more)
         base = load_run(Path(from_run)) if from_run is not None else None
-        prepared = prepare(
-            data,
-            task=task,
-            targets=tuple(target),
-            valid=valid,
-            test=test,
-            split=split,
-            weight=weight,
-            seed=seed,
-            inherit=None if base is None else base[1],
-            dedup=dedup,
-            units=units,
-            horizon=horizon,
-            history=history,
-            calendar=calendar,
-            listen=listen,
-        )
-        if task is None:
-            prepared.task = suiting(kind, prepared)
+        ways: dict[str, Any] = {"valid": valid, "test": test, "split": split, "weight": weight, "seed": seed, "dedup": dedup}
+        ways |= {"units": units, "horizon": horizon, "history": history, "calendar": calendar, "pairs": pairs, "listen": listen}
+        ways |= {"normal": normal, "inherit": None if base is None else base[1]}
+        if task is None and base is not None and base[0].task.name in OF_PICTURES:
+            task = base[0].task.name  # its preprocessing is for this one
+        prepared = prepare(data, task=task, targets=tuple(target), **ways)
+        if task is None and (normal is not None or not target):
+            prepared = suiting(kind, prepared, lambda other: prepare(prepared.raw, task=other, **ways))
         prepared.task = with_metric(prepared.task, metric)
         if base is not None:
             same_kind(kind, base[0])
@@ -153,6 +148,8 @@ def train(
             "horizon": horizon,
             "history": history,
             "calendar": calendar or None,
+            "pairs": pairs,
+            "normal": normal,
             "config": network.config.model_dump(mode="json"),
             "settings": {k: v for k, v in settings.facts().items() if k not in NO_MATTER},
             "adapter": None if adapter is None else [adapter, rank],
@@ -188,23 +185,6 @@ def with_metric(task: Any, metric: str | None) -> Any:
     if metric not in task.higher:
         raise ConfigError(f"{task.name} has no score '{metric}'; it has {', '.join(task.higher)}")
     return task.judged_by(metric)
-
-
-def suiting(kind: str, prepared: Prepared) -> Task:
-    """The task that data pose, as it was inferred; where that is not for this kind and exactly one other task is that fits the same
-    data, then that one, with a note."""
-    from nnzoo import tasks
-    from nnzoo.networks import find
-
-    cls = find(kind)
-    if cls.can(prepared.spec, prepared.task):
-        return prepared.task
-    others = [tasks.find(name) for name in tasks.names() if name != prepared.task.name]
-    suited = [one for one in others if one.fits(prepared.spec) is None and cls.can(prepared.spec, one)]
-    if len(suited) != 1:
-        return prepared.task
-    prepared.notes.append(f"the task is {suited[0].name}, since {cls.kind} does no {prepared.task.name}")
-    return suited[0].suited(prepared.spec)
 
 
 def build(kind: str, config: Mapping[str, Any], prepared: Prepared, seed: int) -> Network:
@@ -298,7 +278,7 @@ def finish(
         findings=[finding.to_json() for finding in (*findings, *([noise] if noise else []))],
         suspects=[suspect.to_json() for suspect in suspects],
     )
-    usual = usual_errors(network, parts.valid)
+    usual = usual_errors(network, parts.valid) or usual_rows(network, parts.valid)
     save_run(
         folder,
         network,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,28 +17,39 @@ from nnzoo.core.abilities import Embeds, Encodes, Fills, Samples, Steps, Surpris
 from nnzoo.core.dataset import Batch, Dataset, move_batch
 from nnzoo.core.errors import ConfigError, DataError, RunError, about
 from nnzoo.core.events import Listener
-from nnzoo.core.fields import Classes, Spec
+from nnzoo.core.fields import Classes, Image, Spec
 from nnzoo.core.network import Can, Network
 from nnzoo.core.seeds import generator
 from nnzoo.core.task import Task, outputs_of
-from nnzoo.data.midi import midi_bytes
 from nnzoo.data.pair_preprocessing import A_TEXT
 from nnzoo.data.prepare import open_like
 from nnzoo.data.preprocessing import Opened, Preprocessing
 from nnzoo.data.question_preprocessing import QuestionPreprocessing
 from nnzoo.data.questions import A_QUESTION
-from nnzoo.data.raw import Raw, RawGraph, RawImages, RawPairs, RawQuestions, RawSequences, RawSeries, RawTable, RawTexts
+from nnzoo.data.raw import (
+    Raw,
+    RawGraph,
+    RawImages,
+    RawPairs,
+    RawPicturePairs,
+    RawQuestions,
+    RawSequences,
+    RawSeries,
+    RawTable,
+    RawTexts,
+)
 from nnzoo.data.sequence_preprocessing import SequencePreprocessing
-from nnzoo.data.series_preprocessing import SeriesPreprocessing
 from nnzoo.data.text_preprocessing import TextPreprocessing
 from nnzoo.tasks._beam import search
 from nnzoo.tasks._generation import draw
 from nnzoo.tasks._playing import play
-from nnzoo.training.durable import replacing, write_bytes, write_text
-from nnzoo.zoo.anomalies import Anomalies, Usual, forecasts, found_in, scores, usual_errors
+from nnzoo.zoo.anomalies import Anomalies
 from nnzoo.zoo.embedding import of_length_one
 from nnzoo.zoo.filling import TOP, filled
+from nnzoo.zoo.made import Pictures, condition, sampling_of
 from nnzoo.zoo.runs import Kinds, Manifest, load_run
+from nnzoo.zoo.unusual import found_by
+from nnzoo.zoo.unusual_rows import UnusualRows
 from nnzoo.zoo.writing import write_texts
 
 
@@ -54,14 +63,14 @@ def load(run: Path | str, kinds: Kinds = {}, device: str = "cpu") -> Loaded:
     network, preprocessing, manifest = load_run(run, kinds)
     if preprocessing is None:
         raise RunError(f"{run} is a part of a model, without preprocessing; load the run it belongs to")
-    return Loaded(network.to(device_of(device)), preprocessing, manifest)
+    return Loaded(network.to(device_of(device)), preprocessing, manifest, str(run))
 
 
 class Loaded:
     """A network with its preprocessing. Sources are what the preprocessing reads: a path, a frame, arrays, strings."""
 
-    def __init__(self, network: Network, preprocessing: Preprocessing, manifest: Manifest):
-        self.network, self.preprocessing, self.manifest = network.eval(), preprocessing, manifest
+    def __init__(self, network: Network, preprocessing: Preprocessing, manifest: Manifest, run: str = ""):
+        self.network, self.preprocessing, self.manifest, self.run = network.eval(), preprocessing, manifest, run
 
     @property
     def task(self) -> Task:
@@ -79,18 +88,24 @@ class Loaded:
         A table comes back as it was with `predicted_<target>` (and `predicted_probability`) beside its columns; pictures as file,
         label and probability; texts and nodes likewise; arrays as the answers alone. Of series the steps that come after their end,
         with dates that go on. Translations are found by a search that keeps `beam` answers side by side; of a bare text,
-        `attrs["answer"]` of the frame is the translation. Of texts with gaps, the `top` symbols for every [MASK].
+        `attrs["answer"]` of the frame is the translation. Of texts with gaps, the `top` symbols for every [MASK]. Pictures that are
+        answers (of image-to-image; what is given back) are uint8 arrays (H W C).
         """
         if Fills in self._can:
             raw = self._open(source).raw
             assert isinstance(raw, RawTexts) and isinstance(self.preprocessing, TextPreprocessing)
             return filled(self.network, self.preprocessing, raw, top)
-        if not self.spec.outputs:
+        gives_back = self.task.name == "reconstruction"
+        if (not self.spec.outputs and not gives_back) or self.spec.only("inputs", Classes):
             raise DataError(f"this {self.manifest.kind} was trained for {self.task.name} and answers no questions; use generate")
         opened = self._open(source, to_answer=True)
         columns: dict[str, list]
         if Translates in self._can:
             columns = dict(self._translated(opened, batch, beam))
+        elif gives_back and isinstance(opened.raw, RawTable):
+            (name,) = self.spec.inputs
+            back = self.preprocessing.restore(name, outputs_of(self.network, opened.dataset, batch)[name])
+            columns = {str(column): back[column].tolist() for column in back.columns}
         else:
             columns = self.task.decode(outputs_of(self.network, opened.dataset, batch), self.spec)
         if isinstance(self.preprocessing, QuestionPreprocessing) and isinstance(opened.raw, RawQuestions):
@@ -127,7 +142,7 @@ class Loaded:
         stop: str | Sequence[str] = (),
         beam: int | None = None,
         listen: Sequence[Listener] = (),
-        **choice: float | None,
+        **choice: Any,
     ) -> Any:
         """Make data: strings (`n` for each prompt, which they begin with), a frame of points, pictures (n H W C, uint8), or piano
         rolls of `tokens` steps more than they begin with: the first piece of the file `prompt`, else a step that training had.
@@ -137,13 +152,17 @@ class Loaded:
         model of one long text then begins as after a new line (where its text has none, after a space, else after the first
         character of its vocabulary). `choice` are `top_k`, `top_p`, `min_p` and `repetition` of `tasks/_writing.py`, which has all
         rules. A text ends before a `stop` word; listeners get it as it comes (`Wrote`).
-        `beam` finds the likeliest text, so many side by side, in place of drawing one. Raises ConfigError.
+        `beam` finds the likeliest text, so many side by side, in place of drawing one. Pictures made from labels show each label in
+        turn where none is named (`labels` of the result says which); `steps`, `guidance` and `sampler` are for kinds that have such
+        settings of sampling. Raises ConfigError.
         """
         one_each = isinstance(self.preprocessing, TextPreprocessing) and not self.preprocessing.lines
         one_each = one_each or beam is not None or not (prompt is None or isinstance(prompt, str))
         n = (1 if one_each else 10) if n is None else n
         if n < 1:
             raise ConfigError(f"n={n} must be 1 or more")
+        own = ("steps", "guidance", "sampler", *getattr(type(self.network), "sampling", ()))
+        how = {name: choice.pop(name) for name in own if name in choice}
         unknown = set(choice) - {"top_k", "top_p", "min_p", "repetition"}
         if unknown:
             raise ConfigError(f"generate has no setting {min(unknown)}; it has top_k, top_p, min_p and repetition")
@@ -153,6 +172,7 @@ class Loaded:
             raise ConfigError(f"a beam search finds the one likeliest text for each prompt; leave {what} out, or leave beam out")
         of_texts = min([*choice, *(["stop"] if stop else []), *(["beam"] if beam is not None else [])], default="")
         if Steps in self._can:
+            sampling_of(self.network, how)
             if label is not None:
                 raise ConfigError("this model writes without labels; leave the label out")
             if isinstance(self.preprocessing, SequencePreprocessing):
@@ -170,13 +190,46 @@ class Loaded:
             raise ConfigError(f"this {self.manifest.kind} reads no prompt; leave the prompt out")
         if of_texts:
             raise ConfigError(f"this {self.manifest.kind} writes no text; leave {of_texts} out")
-        (name,) = self.spec.inputs
-        return self.preprocessing.restore(name, draw(self.network, n, seed, self._condition(label, n)))
+        codes, labels = condition(self.spec, label, n)
+        how = sampling_of(self.network, how)
+        made = draw(self.network, n, seed, None if codes is None else codes.to(self.network.device), **how)
+        name = self.spec.only("outputs", Image) or next(iter(self.spec.inputs))
+        values = self.preprocessing.restore(name, made)
+        origin = {
+            "run": self.run,
+            "kind": self.manifest.kind,
+            "data": self.manifest.data,
+            "seed": seed,
+            "n": n,
+            "label": label,
+            **how,
+        }
+        if isinstance(values, np.ndarray):
+            return Pictures.of(values, labels, origin)
+        values.attrs["origin"] = origin
+        return values
 
     def encode(self, source: Any) -> np.ndarray:
         """Codes of the rows (N ...)."""
         self._need(Encodes, "has no codes for data")
         return self._each(source, lambda batch: self.network.encode(batch.inputs))  # type: ignore[operator]
+
+    @torch.no_grad()
+    def decode(self, codes: Any) -> Any:
+        """Codes (N ...) back as pictures (N H W C, uint8) or rows of a table."""
+        self._need(Encodes, "has no codes for data")
+        given = torch.as_tensor(np.asarray(codes), dtype=torch.float32, device=self.network.device)
+        name = self.spec.only("outputs", Image) or next(iter(self.spec.inputs))
+        return self.preprocessing.restore(name, self.network.decode(given))  # type: ignore[operator]
+
+    def interpolate(self, a: Any, b: Any, n: int = 8) -> Any:
+        """What lies between two pictures (or rows): `n` codes at equal distances on the way from the one's to the other's, decoded.
+        Of each source the first is taken."""
+        if n < 1:
+            raise ConfigError(f"n={n} must be 1 or more")
+        one, other = (self.encode(source)[:1] for source in (a, b))
+        share = np.arange(1, n + 1).reshape(-1, *[1] * (one.ndim - 1)) / (n + 1)
+        return self.decode(one + share * (other - one))
 
     def embed(self, source: Any, pooling: str | None = None, unit: bool | None = None) -> np.ndarray:
         """A vector for each text (N D): the `mean` of its symbols' states in the last layer, or the state of the `first` one (kinds
@@ -193,34 +246,25 @@ class Loaded:
         self._need(Surprise, "cannot say how unusual data are")
         return self._each(source, lambda batch: self.network.surprise(batch.inputs))  # type: ignore[operator]
 
-    def anomalies(self, source: Any, *, share: float | None = None, threshold: float | None = None, usual: Any = None) -> Anomalies:
-        """How unusual each step of series is (`zoo/anomalies.py` has the equation); the first `history` steps are read alone.
+    def anomalies(
+        self,
+        source: Any,
+        *,
+        share: float | None = None,
+        threshold: float | None = None,
+        usual: Any = None,
+        normal: str | None = None,
+        target: str | None = None,
+    ) -> Anomalies | UnusualRows:
+        """How unusual each step of series is (`zoo/anomalies.py` has the equation; the first `history` steps are read alone), or
+        each row to a kind that can tell (`zoo/unusual_rows.py`).
 
-        Steps are flagged whose score is above `threshold`, in usual errors; else above what a `share` of steps like those of the
-        validation part exceeds (None: 0.01). `usual` is a source with nothing unusual in it, to take in place of the validation
-        part. Raises ConfigError for what is no forecaster, DataError for data that cannot be read.
+        What is flagged scores above `threshold` (of series in usual errors); else above what a `share` of steps or rows like those
+        of the validation part exceeds (None: 0.01). `usual` is a source with nothing unusual in it, to take in place of the
+        validation part. Of rows, `normal` is the label of the usual ones, in the column `target` of a table, by which the scores
+        are judged. Raises ConfigError for a run that can tell neither, DataError for data that cannot be read.
         """
-        if not forecasts(self.spec):
-            raise ConfigError(
-                f"{self.manifest.kind} trained for {self.task.name} forecasts no series; anomalies of series need a run of "
-                "time-series-forecasting"
-            )
-        if share is not None and threshold is not None:
-            raise ConfigError("a share and a threshold are two ways to say what is flagged; give one of them")
-        if threshold is not None and not 0 <= threshold < math.inf:
-            raise ConfigError(f"--threshold {threshold} is no score; give a number from 0 up, in usual errors")
-        if usual is None and not self.manifest.usual:
-            raise ConfigError("the run does not say what its usual errors are; give series with nothing unusual in them by --usual")
-        known = Usual.from_json(self.manifest.usual) if usual is None else usual_errors(self.network, self._open(usual).dataset)
-        if known is None:
-            raise DataError("forecasts of the usual data are not finite, so that they are no measure; train the network anew")
-        allowed: tuple[float, float | None] = known.threshold(share) if threshold is None else (threshold, None)
-        opened = self._open(source)
-        assert isinstance(opened.raw, RawSeries) and isinstance(self.preprocessing, SeriesPreprocessing)
-        first, score_MC = scores(self.network, opened.dataset, np.array(known.scale))
-        dates, values = opened.raw.dates, opened.raw.frame[list(self.preprocessing.targets)]
-        steps = pd.RangeIndex(len(values), name="step") if dates is None else pd.DatetimeIndex(dates, name=opened.raw.time)
-        return found_in(score_MC, steps[first:], values.iloc[first:], self.preprocessing.horizon, *allowed)
+        return found_by(self, source, share=share, threshold=threshold, usual=usual, normal=normal, target=target)
 
     @torch.no_grad()
     def probe(self, inputs: Any) -> dict[str, Tensor]:
@@ -267,19 +311,6 @@ class Loaded:
         with torch.no_grad():
             return torch.cat([of(batch).float().cpu() for batch in dataset.batches()]).numpy()
 
-    def _condition(self, label: str | None, n: int) -> Tensor | None:
-        """The code of a label for each of `n` samples."""
-        if label is None:
-            return None
-        name = self.spec.only("outputs", Classes)
-        if name is None:
-            raise ConfigError("this model was trained without labels; leave the label out")
-        field = self.spec.outputs[name]
-        assert isinstance(field, Classes)
-        if label not in field.labels:
-            raise ConfigError(f"no label '{label}'; labels are: {', '.join(field.labels)}")
-        return torch.full((n,), field.labels.index(label), device=self.network.device)
-
     def _play(self, prompt: str | None, n: int, seed: int, **settings: Any) -> RawSequences:
         assert isinstance(self.preprocessing, SequencePreprocessing)
         if prompt:
@@ -318,7 +349,7 @@ def _beside(raw: Raw, columns: Mapping[str, list]) -> pd.DataFrame:
     match raw:
         case RawTable():
             frame = raw.frame.copy() if is_table else pd.DataFrame(index=range(len(raw)))
-        case RawImages():
+        case RawImages() | RawPicturePairs():
             frame = pd.DataFrame({"file": raw.files}) if raw.files else pd.DataFrame(index=range(len(raw)))
         case RawTexts():
             frame = pd.DataFrame({"text": raw.texts})
@@ -336,51 +367,3 @@ def _beside(raw: Raw, columns: Mapping[str, list]) -> pd.DataFrame:
     for name, values in columns.items():
         frame[f"predicted_{name}" if is_table or name in frame.columns else name] = values
     return frame
-
-
-def save_generated(made: Any, path: Path | str) -> None:
-    """Write made data: a frame as CSV, strings as text (one a line), pictures as one PNG in rows and columns, or as .npz, piano
-    rolls as MIDI or JSON.
-
-    Raises ConfigError where the file's ending does not suit.
-    """
-    path = Path(path)
-    match made:
-        case pd.DataFrame():
-            _suits(path, "points", ".csv")
-            with replacing(path) as file:
-                made.to_csv(file, index=False)
-        case np.ndarray():
-            _suits(path, "pictures", ".png", ".npz")
-            with replacing(path) as file:
-                np.savez_compressed(file, images=made) if path.suffix == ".npz" else _grid(made).save(file)
-        case RawSequences():
-            _suits(path, "music", ".mid", ".midi", ".json")
-            if path.suffix == ".json":
-                write_text(path, json.dumps(made.to_json()))
-            else:
-                write_bytes(path, midi_bytes(made))
-        case _:
-            _suits(path, "text", ".txt")
-            with replacing(path) as file:
-                file.write_text("".join(f"{text}\n" for text in made), encoding="utf-8")
-
-
-def _suits(path: Path, what: str, *endings: str) -> None:
-    if path.suffix not in endings:
-        raise ConfigError(f"{what} cannot be written to {path}; give a file that ends in {' or '.join(endings)}")
-
-
-def _grid(pixels_NHWC: np.ndarray) -> Any:
-    """Pictures in a nearly square grid, a pixel apart on white."""
-    from PIL import Image
-
-    n, height, width, channels = pixels_NHWC.shape
-    if channels not in (1, 3, 4):
-        raise ConfigError(f"pictures of {channels} channels are no PNG; give a file that ends in .npz")
-    across = math.ceil(math.sqrt(n))
-    canvas = np.full((math.ceil(n / across) * (height + 1) - 1, across * (width + 1) - 1, channels), 255, dtype=np.uint8)
-    for k, picture in enumerate(pixels_NHWC):
-        top, left = k // across * (height + 1), k % across * (width + 1)
-        canvas[top : top + height, left : left + width] = picture
-    return Image.fromarray(canvas[:, :, 0] if channels == 1 else canvas)

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nnzoo.core.errors import ConfigError
+from nnzoo.core.fields import Image
 from nnzoo.training.durable import replacing
-from nnzoo.zoo.loaded import Loaded, load, save_generated
+from nnzoo.zoo.loaded import Loaded, load
+from nnzoo.zoo.made import check_pictures, save_generated, save_pictures
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,14 +24,32 @@ def evaluate(run: Run, data: Any, *, seed: int = 0) -> dict[str, float]:
 
 
 def predict(run: Run, data: Any, *, out: Path | str | None = None, **wanted: Any) -> pd.DataFrame:
-    """A run's answers for every row; `wanted` (`beam`, `top`) and result are those of `Loaded.predict`; also written to `out`.
-    Raises NnzooError."""
-    if out is not None:
+    """A run's answers for every row; `wanted` (`beam`, `top`) and result are those of `Loaded.predict`; also written to `out`: as a
+    table, or, where the answers are pictures, as .png, .npz or single files in a new folder. Raises NnzooError."""
+    model = opened(run)
+    picture = answers_with(model)
+    if out is not None and picture is None:
         check_table(Path(out))  # before any work is done
-    frame = opened(run).predict(data, **wanted)
-    if out is not None:
+    elif out is not None:
+        check_pictures(Path(out))
+    frame = model.predict(data, **wanted)
+    if out is not None and picture is None:
         save_predictions(frame, out)
+    elif out is not None:
+        about = {
+            "run": model.run,
+            "kind": model.manifest.kind,
+            "answers": str(data) if isinstance(data, (str, Path)) else "pictures",
+        }
+        files = frame["file"].tolist() if "file" in frame else None
+        save_pictures(frame[picture].tolist(), Path(out), origin=about, names=files)
     return frame
+
+
+def answers_with(model: Loaded) -> str | None:
+    """The name of the pictures that a run answers with, None where it answers with something else."""
+    asked = model.spec.only("outputs", Image)
+    return asked or (model.spec.only("inputs", Image) if model.task.name == "reconstruction" else None)
 
 
 def embed(run: Run, data: Any, *, out: Path | str | None = None, **wanted: Any) -> tuple[list[str], np.ndarray]:
@@ -53,9 +73,12 @@ def embed(run: Run, data: Any, *, out: Path | str | None = None, **wanted: Any) 
 def generate(run: Run, *, out: Path | str | None = None, **wanted: Any) -> Any:
     """What a run makes: `wanted` (`n`, `prompt`, `label`, `seed`, ...) and result are those of `Loaded.generate`; also written to
     `out`. Raises NnzooError."""
-    made = opened(run).generate(**wanted)
+    model = opened(run)
+    if out is not None and (model.spec.only("inputs", Image) or model.spec.only("outputs", Image)):
+        check_pictures(Path(out))  # before any work is done
+    made = model.generate(**wanted)
     if out is not None:
-        save_generated(made, out)
+        save_generated(made, out, getattr(made, "attrs", {}).get("origin", {}))
     return made
 
 

@@ -13,7 +13,7 @@ from nnzoo.core.network import Network
 from nnzoo.data.doctor import balance, columns, copies, drift, leakage, pictures, series, text_columns, texts, values
 from nnzoo.data.doctor.finding import Finding, count, in_order
 from nnzoo.data.doctor.view import PARTS, TableView, View, view_of
-from nnzoo.data.raw import RawImages, RawSeries, RawTable, RawTexts
+from nnzoo.data.raw import RawImages, RawPicturePairs, RawSeries, RawTable, RawTexts
 
 if TYPE_CHECKING:
     from nnzoo.data.prepare import Prepared
@@ -70,6 +70,11 @@ def _found(prepared: Prepared) -> Iterator[Finding]:
         yield from copies.find(view, twins, inputs, "picture")
         yield from drift.of_target(view)
         yield from drift.of_figures(view, {"light": seen.light, "contrast": seen.contrast})
+    elif isinstance(prepared.raw, RawPicturePairs):
+        became = pictures.PictureView(view, "target")  # inputs that are made of them may be alike though these are not
+        yield from pictures.find(became)
+        twins, inputs = pictures.twins(became)
+        yield from copies.find(view, twins, inputs, "picture")
     elif isinstance(prepared.raw, RawTexts):
         read = texts.TextView(view)
         yield from texts.find(read)
@@ -126,6 +131,8 @@ def _twins(view: View) -> copies.Twins:
         return copies.of_table(TableView(view))[0]
     if isinstance(raw, RawImages):
         return pictures.twins(pictures.PictureView(view))[0]
+    if isinstance(raw, RawPicturePairs):
+        return pictures.twins(pictures.PictureView(view, "target"))[0]
     if isinstance(raw, RawTexts):
         return texts.twins(texts.TextView(view))[0]
     return copies.Twins(np.arange(len(view)), np.arange(len(view)))

@@ -30,13 +30,14 @@ _CHUNK = 4096
 class PictureView:
     """Pictures in small (N S, float32, mean 0, length 1), their light and contrast, and fingerprints of all pixels."""
 
-    def __init__(self, view: View):
+    def __init__(self, view: View, name: str = "image"):
+        """`name` is the field whose pictures are looked at."""
         self.view = view
         small, light, spread, prints = [], [], [], []
         for dataset in view.datasets:
             for start in range(0, len(dataset), _CHUNK):
                 rows = torch.arange(start, min(start + _CHUNK, len(dataset)))
-                pixels = dataset.part(rows).stored("image", "pixels").cpu()
+                pixels = dataset.part(rows).stored(name, "pixels").cpu()
                 prints.append(groups_of(pixels))
                 flat = pixels.flatten(1)
                 spread.append(flat.amax(1).int() - flat.amin(1).int())

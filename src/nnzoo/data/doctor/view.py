@@ -18,7 +18,7 @@ from nnzoo.core.dataset import Dataset
 from nnzoo.core.fields import Classes, Values
 from nnzoo.data.columns import texts_of
 from nnzoo.data.doctor.finding import SHOWN
-from nnzoo.data.raw import Raw, RawImages, RawTable
+from nnzoo.data.raw import Raw, RawImages, RawPicturePairs, RawTable
 from nnzoo.data.table_preprocessing import Column, TablePreprocessing
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class View:
 def called(prepared: Prepared, part: int, row: int) -> int | str:
     """What a person calls a row of a part's source: a file, a number from 1, or words where the part came from elsewhere."""
     raw = prepared.source(PARTS[part])[0]
-    if isinstance(raw, RawImages) and raw.files:
+    if isinstance(raw, (RawImages, RawPicturePairs)) and raw.files:
         return raw.files[row]
     return row + 1 if raw is prepared.raw else f"row {row + 1} of the {SPOKEN[part]} data"
 
