@@ -99,7 +99,8 @@ def learn(data: Dataset, device: str = "auto", seed: int = 0, steps: int = STEPS
     held = order[: len(order) // HELD_OUT].sort().values
     rest = order[len(order) // HELD_OUT :].sort().values
     config = {"hidden": 64 if len(known) >= MANY else 32, "shift": 1}
-    network = _build(data.spec, config, seed)
+    with torch.random.fork_rng():
+        network = _build(data.spec, config, seed)
     epochs = max(1, min(MOST_EPOCHS, round(steps * network.config.batch / len(rest))))
     settings = Settings(budget=f"{epochs}epochs", seed=seed, device=device, precision="bfloat16")
     path = cache_folder() / "judges" / f"{_digest(data, known, config, settings)}.safetensors" if cached else None
@@ -107,7 +108,8 @@ def learn(data: Dataset, device: str = "auto", seed: int = 0, steps: int = STEPS
         found.network.to(device_of(device))
         return found
     parts = place(Parts(data.part(rest), data.part(held) if len(held) else None, None), device_of(device))
-    trained = train(network, parts, settings).network.eval()
+    with torch.random.fork_rng(devices=[parts.train.device] if parts.train.device.type == "cuda" else []):
+        trained = train(network, parts, settings).network.eval()
     accuracy = None
     if parts.valid is not None:
         accuracy = float(trained.task.evaluate(trained, parts.valid).scores["accuracy"])

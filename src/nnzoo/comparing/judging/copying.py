@@ -14,6 +14,7 @@ Shapes: N rows, M training rows, D numbers of a row, K candidates, S moves, C H 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,11 +56,18 @@ def ratios(x_ND: Tensor, train_MD: Tensor, k: int = NEIGHBOURS) -> tuple[Tensor,
     return torch.cat(found), torch.cat(rows)
 
 
-def ratios_of_pictures(x_NCHW: Tensor, train_MCHW: Tensor, k: int = NEIGHBOURS) -> tuple[Tensor, Tensor]:
-    """r of each picture (N, float64) in pixels, where training pictures may be moved by one pixel; its nearest training picture (N)."""
+def coarse(x_NCHW: Tensor) -> Tensor:
+    """Pictures as rows (N D) in which near ones are looked for: means of squares, about 14 a side; small pictures as they are."""
+    side = min(x_NCHW.shape[2:])
+    return (x_NCHW if side < SMALL else F.avg_pool2d(x_NCHW, max(2, round(side / 14)))).flatten(1)
+
+
+def ratios_of_pictures(
+    x_NCHW: Tensor, train_MD: Tensor, fetch: Callable[[Tensor], Tensor], k: int = NEIGHBOURS
+) -> tuple[Tensor, Tensor]:
+    """r of each picture (N, float64) in pixels, where training pictures may be moved by one pixel; its nearest training picture (N).
+    `train_MD` are these coarsely, `fetch` gives those of some rows (C H W each)."""
     small = min(x_NCHW.shape[2:]) < SMALL
-    coarse = (lambda x: x.flatten(1)) if small else (lambda x: F.avg_pool2d(x, 2).flatten(1))
-    train_MD = coarse(train_MCHW)
     looked = _moved(x_NCHW) if small else [x_NCHW]
     near_NK = torch.cat([_near(coarse(x), train_MD, CANDIDATES // (4 if small else 1)) for x in looked], 1)
     found, rows = [], []
@@ -67,7 +75,9 @@ def ratios_of_pictures(x_NCHW: Tensor, train_MCHW: Tensor, k: int = NEIGHBOURS) 
         square_NK = torch.full(near.shape, torch.inf, dtype=torch.float64, device=near.device)
         for column in range(near.shape[1]):
             twice = (near[:, :column] == near[:, column : column + 1]).any(1)
-            moved_S = [(part - x).double().square().flatten(1).sum(1) for x in _moved(train_MCHW[near[:, column]])]
+            moved_S = [
+                (part - x).square().flatten(1).sum(1, dtype=torch.float64) for x in _moved(fetch(near[:, column]).to(part))
+            ]
             square_NK[:, column] = torch.stack(moved_S).amin(0).masked_fill(twice, torch.inf)
         _take(square_NK, near, k, found, rows)
     return torch.cat(found), torch.cat(rows)

@@ -25,6 +25,7 @@ from nnzoo.core.errors import DataError
 from nnzoo.core.seeds import generator, mix
 
 GROUPS = 10  # G
+FEWEST = 2 * GROUPS  # rows
 RESAMPLES = 200
 
 
@@ -68,9 +69,9 @@ def plain_distance(x_ND: Tensor, y_ND: Tensor) -> float:
 def frechet_distance(x_ND: Tensor, y_ND: Tensor) -> float:
     """Squared Frechet distance of two samples of equal size, its bias of order 1 / N removed. Raises DataError with other numbers of
     rows on the two sides (their errors would differ), or fewer than twenty."""
-    if len(x_ND) != len(y_ND) or len(x_ND) < 2 * GROUPS:
+    if len(x_ND) != len(y_ND) or len(x_ND) < FEWEST:
         raise DataError(
-            f"the Frechet distance compares as many rows on either side, {2 * GROUPS} or more, not {len(x_ND)} and {len(y_ND)}"
+            f"the Frechet distance compares as many rows on either side, {FEWEST} or more, not {len(x_ND)} and {len(y_ND)}"
         )
     group_N = torch.arange(len(x_ND), device=x_ND.device) % GROUPS
     order_N = torch.randperm(len(x_ND), generator=generator(29)).to(x_ND.device)  # rows that stand together may be alike
