@@ -223,7 +223,7 @@ def _learning(comparison: Comparison, tints: dict[str, str]) -> str:
     without = [e.kind for e in comparison.entries if e.role == "network" and not e.error and e.kind not in last]
     if without:
         note += f" Without a validation loss: {', '.join(without)}."
-    if comparison.prepared is not None and comparison.prepared.spec.outputs:
+    if comparison.prepared is not None and comparison.prepared.spec.outputs and not comparison.bound:
         legend = "".join(f'<li><span class="dot" style="--c:{tints[kind]}"></span>{escape(kind)}</li>' for kind in last)
         together = [line for kind, stage in last.items() for line in reversed(drawn[kind, stage])]
         chart = curves(together, "seconds", "validation loss", f"Validation loss over time of {', '.join(last)}")
