@@ -1,4 +1,4 @@
-"""Conditional GAN: both players heed the label, the losses are the paper's, rows without a label do not count, digits come as asked."""
+"""Conditional GAN: both players heed the label, losses are the paper's, rows without a label do not count, wishes are met."""
 
 from __future__ import annotations
 

@@ -68,7 +68,8 @@ def test_extreme_logits_have_finite_losses_and_gradients() -> None:
     loss_B = told_apart(real_B, made_B, 0.9)
     assert torch.allclose(loss_B, torch.tensor([0.1 * 200 + 200, 0.9 * 200.0]))
     loss_B.sum().backward()
-    assert torch.allclose(real_B.grad, torch.tensor([0.1, -0.9])) and torch.allclose(made_B.grad, torch.tensor([1.0, 0.0]))  # type: ignore[arg-type]
+    assert real_B.grad is not None and torch.allclose(real_B.grad, torch.tensor([0.1, -0.9]))
+    assert made_B.grad is not None and torch.allclose(made_B.grad, torch.tensor([1.0, 0.0]))
 
 
 def test_rows_count_by_their_weight() -> None:
@@ -134,7 +135,8 @@ def test_averaged_weights_answer_with_statistics_of_their_own() -> None:
     norm.register_forward_hook(lambda m, given, out: seen.append(given[0]))
     with torch.no_grad():
         net.sample(4000)
-    assert torch.allclose(seen[0].mean((0, 2, 3)), norm.running_mean, atol=0.1 * float(norm.running_var.sqrt().mean()))  # type: ignore[union-attr, arg-type]
+    assert norm.running_mean is not None and norm.running_var is not None
+    assert torch.allclose(seen[0].mean((0, 2, 3)), norm.running_mean, atol=0.1 * float(norm.running_var.sqrt().mean()))
 
 
 def parts_of(data: Dataset) -> Any:

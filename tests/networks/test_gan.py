@@ -1,4 +1,4 @@
-"""GAN: the two losses by hand and at the best judge, what each move reaches, and modes of points that a broken game does not find."""
+"""GAN: the two losses by hand and at the best judge, what each move reaches, and modes that a broken game does not find."""
 
 from __future__ import annotations
 

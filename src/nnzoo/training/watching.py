@@ -1,7 +1,7 @@
 """Watching a stage from look to look: two players that do not learn from each other, and a loss that runs away.
 
-It reads what a look has anyway, the mean loss and metrics by name, and no network has code for it. A kind of two players names in its
-losses' metrics
+It reads what a look has anyway, the mean loss and metrics by name, and no network has code for it. A kind of two players names
+in its losses' metrics
 
     real, made     the discriminator's mean answer at real and at made rows, in 0..1
     distance       in their place, what a critic says real rows lie above made ones
@@ -61,7 +61,8 @@ def _runaway(looks: Sequence[Look], first: float | None) -> str | None:
         last = [look.get(name) for look in looks[-2:]]
         if len(last) == 2 and all(value is not None and abs(value) > bound for value in last):
             whose = "the loss" if name == "train" else "the generator's loss"
-            return f"{whose} diverges: it is {last[-1]:.3g} and began at {begin or 0:.3g}; lower the learning rate (lr) and begin anew"
+            began = f"it is {last[-1]:.3g} and began at {begin or 0:.3g}"
+            return f"{whose} diverges: {began}; lower the learning rate (lr) and begin anew"
     return None
 
 
@@ -70,8 +71,8 @@ def _collapsed(looks: Sequence[Look], planned: int) -> str | None:
     if not window or max(look["spread"] for look in window) >= ALIKE:
         return None
     return (
-        f"mode collapse: what is made is nearly all alike (its spread is {window[-1]['spread']:.2g} of that of the data); lower the "
-        "learning rate, give the generator more noise, or use wgan_gp, whose critic asks for all modes"
+        f"mode collapse: what is made is nearly all alike (its spread is {window[-1]['spread']:.2g} of that of the data); lower "
+        "the learning rate, give the generator more noise, or use wgan_gp, whose critic asks for all modes"
     )
 
 
@@ -87,12 +88,12 @@ def _undivided(looks: Sequence[Look], planned: int) -> str | None:
     gaps = [_gap(look) for look in window]
     if not window or any(gap is None for gap in gaps):
         return None
-    never = all((_gap(look) or 0.0) < EQUAL for look in looks)  # made rows may please a judge that knows nothing more than real ones
+    never = all((_gap(look) or 0.0) < EQUAL for look in looks)  # made rows may please it more
     if not never and any(abs(gap or 0.0) >= CONSTANT for gap in gaps):
         return None
     return (
-        "dead discriminator: it does not tell real rows from made ones, so that nothing is learned from it; raise its learning rate, "
-        "and begin anew if its units are all off"
+        "dead discriminator: it does not tell real rows from made ones, so that nothing is learned from it; raise its learning "
+        "rate, and begin anew if its units are all off"
     )
 
 

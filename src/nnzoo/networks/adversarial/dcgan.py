@@ -4,12 +4,12 @@
     L_D = -E[log D(x)] - E[log(1 - D(G(z)))],   L_G = -E[log D(G(z))]                             (his section 3: non-saturating)
 
 The guidelines of Radford 2016 (section 3): no pooling, strided convolutions in D and transposed ones in G; batch normalisation in
-both, but not at G's output nor at D's input; no hidden fully connected layers; ReLU in G, leaky ReLU in D; weights from N(0, .02^2);
-Adam with beta1 = .5.
+both, but neither at G's output nor at D's input; no hidden fully connected layers; ReLU in G, leaky ReLU in D; weights from
+N(0, .02^2); Adam with beta1 = .5.
 
-Beside the paper's: answers wanted at real pictures are .9 (one-sided label smoothing, Salimans 2016); D learns faster than G (two
-time-scales, Heusel 2017) and both rates fall to zero; pictures are made by the moving average of G's weights (Karras 2018), with the
-statistics of batch normalisation counted for it (Brock 2019); G ends in a sigmoid, since pixels lie in 0..1 here.
+Beside the paper's: answers wanted at real pictures are .9 (one-sided label smoothing, Salimans 2016); both rates fall to
+zero; pictures are made by the moving average of G's weights (Karras 2018), with the statistics of batch normalisation counted for it
+(Brock 2019); G ends in a sigmoid, since pixels lie in 0..1 here.
 
 Shapes: B batch, Z noise, C H W picture.
 """
@@ -74,8 +74,8 @@ class DCGAN(Network):
         assert isinstance(image, Image)
         if min(image.height, image.width) < 2 * SMALLEST:
             return No(
-                f"dcgan halves pictures, which needs {2 * SMALLEST} x {2 * SMALLEST} pixels or more, and these are {image.height} x "
-                f"{image.width}; use gan"
+                f"dcgan halves pictures, which needs {2 * SMALLEST} x {2 * SMALLEST} pixels or more, and these are "
+                f"{image.height} x {image.width}; use gan"
             )
         return Can((Samples,))
 

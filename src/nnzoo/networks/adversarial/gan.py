@@ -4,10 +4,10 @@
     for G fixed, the best D is  p_data(x) / (p_data(x) + p_G(x)),  and then V = 2 JS(p_data || p_G) - log 4        (eq. 2, thm. 1)
     L_D = -E[log D(x)] - E[log(1 - D(G(z)))],     L_G = -E[log D(G(z))]
 
-L_G is his "non-saturating" loss (section 3): it has the same fixed point as eq. 1, and a gradient where D is sure of itself. Nothing
-in it asks for all modes of the data: what G leaves out, it is never told of, which `wgan_gp` mends.
+L_G is his "non-saturating" loss (section 3): it has the same fixed point as eq. 1, and a gradient where D is sure of itself.
+Nothing in it asks for all modes of the data: what G leaves out, it is never told of, which `wgan_gp` mends.
 
-Both are plain stacks of linear layers, of points and of pictures alike (for pictures `dcgan` knows that neighbours belong together).
+Both are plain stacks of linear layers, of points and of pictures alike (of pictures `dcgan` knows that neighbours belong together).
 Beside the paper's: ReLU and leaky ReLU in place of maxout and dropout; D learns faster than G (two time-scales, Heusel 2017), and
 both without momentum, which makes players circle (Gidel 2019); both rates fall to zero, and data are made by the moving average of
 G's weights (Yazici 2019). Wanted answers are not smoothed: that makes modes that are left out less worth finding.
