@@ -1,6 +1,6 @@
 """What is said of two players while they learn: nothing of healthy ones, and what is planted of those that go wrong.
 
-    python benchmarks/detectors.py [--seeds 5] [--kinds gan,wgan_gp,dcgan] [--budget 3000steps] [--out benchmarks/results/detectors.json]
+    python benchmarks/detectors.py [--seeds 5] [--kinds gan,wgan_gp,dcgan] [--budget 3000steps] [--out FILE]
 
 Healthy runs are those at the kinds' defaults, on ring8 (gan, wgan_gp) and on scikit-learn's digits (all); planted faults are a
 generator without noise, a discriminator that does not learn, one whose generator does not, and rates that are a thousand times too
@@ -109,8 +109,8 @@ def main() -> None:
                 budget, began = given.budget if fault == "healthy" else given.planted_budget, time.perf_counter()
                 runs = [sorted(heard(kind, prepared, seed, budget, plant)) for seed in range(given.seeds)]
                 right = sum(not run if fault == "healthy" else fault in run for run in runs)
-                line = {"kind": kind, "data": data, "planted": fault, "budget": budget, "right": right, "of": len(runs), "said": runs}
-                results.append({**line, "minutes": round((time.perf_counter() - began) / 60, 2)})
+                line = {"kind": kind, "data": data, "planted": fault, "budget": budget, "right": right, "of": len(runs)}
+                results.append({**line, "said": runs, "minutes": round((time.perf_counter() - began) / 60, 2)})
                 print(json.dumps(results[-1]), flush=True)
                 given.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 

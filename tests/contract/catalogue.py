@@ -238,14 +238,14 @@ SETTINGS: dict[str, dict[str, Any]] = {  # kinds that would take long with their
     "vae": {"pixels": "gaussian", "latent": 4, "hidden": (128, 64), "batch": 64, "lr": 5e-3},
     "wgan_gp": {"channels": 12},
 }
-STEPS: dict[str, int] = {  # of kinds for which `_budget` would take long
-    "cgan": 400,
-    "dcgan": 400,
+STEPS: dict[str, int] = {  # of kinds with several moves or stages, where 3,000 would take long
+    "cgan": 800,
+    "dcgan": 800,
     "ddpm": 250,
     "gan": 1500,
     "pix2pix": 200,
     "vae": 1500,
-    "wgan_gp": 1200,
+    "wgan_gp": 1000,
 }
 LEARNED = {  # the share of the way from the floor where it is not the task's
     ("conditional_vae", "digits-by-label"): -3.0,  # means of pictures vary less than pictures: further off than independent pixels

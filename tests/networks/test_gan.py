@@ -1,4 +1,4 @@
-"""GAN: the two losses by hand and at the best judge, what each move reaches, and modes of points that a broken game does not find."""
+"""GAN: the two losses by hand and at the best judge, what each move reaches, and modes that a broken game does not find."""
 
 from __future__ import annotations
 
@@ -52,17 +52,17 @@ def test_the_generators_loss_does_not_saturate_where_the_judge_wins() -> None:
     logit = torch.tensor([-20.0], requires_grad=True)
     loss = deceived(logit)
     loss.sum().backward()
-    assert float(loss) == pytest.approx(20) and float(logit.grad) == pytest.approx(-1)  # log(1 - D) would give 2e-9
+    assert float(loss.detach()) == pytest.approx(20) and float(logit.grad) == pytest.approx(-1)  # log(1 - D) would give 2e-9
 
 
 def test_losses_are_those_of_the_paper() -> None:
-    net, batch = network(smooth=0.7), points(torch.randn(32, 2)).all()
+    net, batch = network(), points(torch.randn(32, 2)).all()
     torch.manual_seed(5)
     total, weight, metrics = net.discriminator_loss(batch, Clock())
     torch.manual_seed(5)
     made_BD = net.sample(32)
     real_B, made_B = (torch.sigmoid(net.discriminator(x)[:, 0]) for x in (batch["point"].numeric_BF, made_BD.detach()))
-    wanted = -(0.7 * real_B.log() + 0.3 * (1 - real_B).log() + (1 - made_B).log()).mean()
+    wanted = -(real_B.log() + (1 - made_B).log()).mean()
     assert weight == 32 and torch.allclose(total / weight, wanted, atol=1e-5)
     assert torch.allclose(metrics["real"], real_B.mean()) and torch.allclose(metrics["made"], made_B.mean())
     total.backward()
@@ -96,7 +96,7 @@ def test_it_finds_four_modes() -> None:
     draw = torch.Generator().manual_seed(0)
     centres_KD = torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
     x_ND = centres_KD[torch.randint(4, (2000,), generator=draw)] + 0.1 * torch.randn(2000, 2, generator=draw)
-    settings = Settings(budget="1500steps", device="cpu")
+    settings = Settings(budget="1200steps", device="cpu")
     net = train(network(width=64, batch=128), Parts(points(x_ND), None, None), settings).network
     torch.manual_seed(1)
     with torch.no_grad():

@@ -1,9 +1,9 @@
-"""Stacks of convolutions that halve a picture until it is small, and of transposed ones that double it back, for pictures of any size.
+"""Convolutions that halve a picture until it is small, and transposed ones that double it back, for pictures of any size.
 
     H_(l+1) = floor(H_l / 2)  while both sides have 2 x `SMALLEST` pixels or more, twice at least;  channels double each time
 
-A transposed convolution of kernel 4 and stride 2 gives 2 H pixels, and one row more where the picture above had an odd number. Kernel
-4 is a multiple of the stride, so that every pixel is made of equally many weights (Odena et al. 2016).
+A transposed convolution of kernel 4 and stride 2 gives 2 H pixels, and one row more where the picture above had an odd number.
+Kernel 4 is a multiple of the stride, so that every pixel is made of equally many weights (Odena et al. 2016).
 
 Shapes: B batch, Z numbers of a code, C channels, H W picture.
 """

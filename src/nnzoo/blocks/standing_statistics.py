@@ -7,11 +7,15 @@ Simonyan 2019, section C).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import nn
+
+from nnzoo.core.learning import Clock, Done
+
+COUNTED = 50  # batches
 
 
 @torch.no_grad()
@@ -30,3 +34,12 @@ def count_statistics(module: nn.Module, passes: Callable[[], Any], times: int) -
     for norm, (momentum, training) in zip(norms, before):
         norm.momentum = momentum
         norm.train(training)
+
+
+def counted(module: nn.Module, passes: Callable[[], Any], clock: Clock) -> Iterator[Done]:
+    """`count_statistics` as a rule: done once, also where it is called again after an interruption."""
+    if "counted" in clock.memory:
+        return
+    count_statistics(module, passes, COUNTED)
+    clock.memory = {"counted": torch.ones(())}
+    yield Done(1.0)

@@ -205,6 +205,9 @@ def comparison(result: Comparison) -> None:
             out.print(f"{entry.kind}: {told}", style="dim")
         if entry.error:
             out.print(f"{entry.kind} failed: {entry.error}")
+    if result.bound:
+        told = ", ".join(f"{name_of(name)} {shown(score, name)}" for name, score in result.bound.items())
+        out.print(f"training rows themselves (the bound, no entrant): {told}", style="dim")
     for refused in result.refused:
         out.print(f"{refused.kind} did not start: {refused.why}")
     out.print(result.verdict.text, style="bold")

@@ -21,6 +21,7 @@ from nnzoo.core.dataset import Dataset, Parts
 from nnzoo.core.fields import AnyField, Classes, Future, Graph, GraphValue, Image, Series, Spec, Table, Tokens, Values
 from nnzoo.core.seeds import generator
 
+MOST_PIXELS = 3072  # of a picture, for a covariance of all of them
 CELLS_A_SECOND = 2e8  # rows x features x classes x rounds that one core gets through in a second, roughly
 
 
@@ -106,12 +107,19 @@ def baselines_for(spec: Spec, task: str = "") -> list[type[Baseline]]:
 
     if task == "fill-mask":
         return [filling.SymbolShares, filling.BothNeighbours]
+    if task == "reconstruction":
+        return []  # `components_for` gives those: they depend on the codes of the networks compared
+    if spec.only("outputs", Image) and spec.only("inputs", Classes):
+        return [made.PixelsOfALabel]
     if not spec.outputs:
         by_input: dict[type, list[type[Baseline]]] = {
             Tokens: [sequence.Unigram, sequence.NGram],
             Table: [made.Gaussian],
             Image: [made.IndependentPixels],
         }
+        picture = spec.only("inputs", Image)
+        if picture is not None and spec.inputs[picture].size <= MOST_PIXELS:  # type: ignore[union-attr]
+            by_input[Image].append(made.Gaussian)
         return next((found for field, found in by_input.items() if spec.only("inputs", field)), [])
     if spec.only("outputs", Values) and spec.only("inputs", Table, Image):
         return [plain.Mean, linear.RidgeRegression, trees.BoostedRegression]

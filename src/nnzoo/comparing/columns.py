@@ -14,7 +14,19 @@ import numpy as np
 
 from nnzoo.core.task import Evaluation
 
-SHARES = ("accuracy", "balanced_accuracy", "macro_f1", "exact_match")  # scores between 0 and 1 that count right answers
+SHARES = (  # scores between 0 and 1 that count right answers
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "exact_match",
+    "gan_train",
+    "gan_test",
+    "precision",
+    "recall",
+    "confidence",
+    "copied",
+    "share_within_3_sigma",
+)
 MOST_COLUMNS = 3000  # labels or targets beyond a third or a fifth of this take too much memory
 
 

@@ -73,7 +73,7 @@ def _told(comparison: Comparison) -> tuple[str, str]:
         return heading, _labels(comparison, a, b)
     if spec.only("outputs", Values):
         return heading, _numbers(comparison, a, b)
-    if spec.only("outputs", Image):
+    if spec.only("outputs", Image) and not spec.only("inputs", Classes):
         return heading, _pictures(comparison, a, b)
     if not spec.outputs and spec.only("inputs", Tokens) and comparison.prepared.task.name == "text-generation":
         return heading, _texts(comparison, a, b)

@@ -64,6 +64,11 @@ class Entry:
     trained: Any = field(default=None, repr=False)  # the network or baseline of the first seed
 
     @property
+    def copies(self) -> bool:
+        """Whether what it makes is said to be copied from the training part, under any seed."""
+        return any(evaluation.extra.get("copies", False) for evaluation in self.evaluations)
+
+    @property
     def other_scores(self) -> dict[str, float]:
         """The scores on the test part that nothing is decided by, by name: means over seeds."""
         each = [evaluation.scores for evaluation in self.evaluations]
@@ -89,6 +94,8 @@ class Entry:
         facts: dict[str, Any] = {name: _plain(getattr(self, name)) for name in names}
         if others := self.other_scores:
             facts["other_scores"] = {name: _plain(score) for name, score in others.items()}
+        if any("copies" in evaluation.extra for evaluation in self.evaluations):
+            facts["copies"] = self.copies
         if self.calibration_error is not None:
             facts["calibration_error"] = self.calibration_error
         if self.trials:
@@ -193,6 +200,8 @@ class Comparison:
     groups: list[Grouping] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     suspects: list[Suspect] = field(default_factory=list)  # test rows whose label the best network doubts
+    bound: dict[str, float] = field(default_factory=dict)  # scores of training rows, as if a network had made them
+    judged_by: str = ""  # the judge of what was made, in a sentence
 
     def entry(self, kind: str) -> Entry:
         """The entry of a kind. Raises KeyError."""
@@ -224,6 +233,8 @@ class Comparison:
             "refused": [{"kind": r.kind, "why": r.why} for r in self.refused],
             "interval": self.interval,
             "floor": _plain(self.floor),
+            **({"bound": {name: _plain(score) for name, score in self.bound.items()}} if self.bound else {}),
+            **({"judged_by": self.judged_by} if self.judged_by else {}),
             "seeds": self.seeds,
             "per_run": self.per_run,
             "seconds": round(self.seconds, 3),

@@ -13,7 +13,7 @@ import torch
 
 from nnzoo.comparing import forecasts, residuals
 from nnzoo.comparing.charts import padded, scatter
-from nnzoo.comparing.entries import Comparison, Entry
+from nnzoo.comparing.entries import Comparison, Entry, chosen_order
 from nnzoo.comparing.labels import clipped
 from nnzoo.comparing.rows import clipped_lines, grid, rows_shown, table
 from nnzoo.comparing.scored import scored_rows
@@ -28,6 +28,7 @@ SHOWN = 12  # examples of a sort
 MOST_CLASSES = 26  # in a confusion matrix that one can read
 MOST_POINTS = 800
 LONGEST_LABEL = 40  # characters of a label in a caption
+MADE = 20  # pictures of each entrant
 WRITTEN = 300  # symbols of each text written
 
 
@@ -37,6 +38,8 @@ def sections(comparison: Comparison, colour: str) -> list[tuple[str, str]]:
     if best is None or comparison.prepared is None or not best.evaluations:
         return []
     spec = comparison.prepared.spec
+    if spec.only("outputs", Image) and spec.only("inputs", Classes):
+        return _made_pictures(comparison)
     if spec.only("outputs", Classes):
         return _classification(comparison, best)
     if spec.only("outputs", Values):
@@ -176,11 +179,7 @@ def _made(comparison: Comparison, best: Entry, colour: str) -> list[tuple[str, s
     restore = comparison.prepared.preprocessing.restore
     some = torch.randperm(len(test), generator=generator(comparison.seeds[0], 7))[: len(made)]
     if isinstance(field, Image):
-        pictures, real = restore(name, made[:32]), restore(name, test.take(some[:32]).inputs[name])
-        return [
-            (f"Made by {best.kind}", grid(pictures, [""] * len(pictures), "made picture")),
-            ("Real ones", grid(real, [""] * len(real), "real picture")),
-        ]
+        return _made_pictures(comparison)
     if not isinstance(field, Table) or len(field.numeric) < 2:
         return []
     first, second = field.numeric[:2]
@@ -192,6 +191,26 @@ def _made(comparison: Comparison, best: Entry, colour: str) -> list[tuple[str, s
         for (who, points), tint in zip(clouds.items(), ("#8c9196", colour))
     ]
     return [(f"Real points and those that {best.kind} made", f'<div class="pair">{"".join(charts)}</div>')]
+
+
+def _made_pictures(comparison: Comparison) -> list[tuple[str, str]]:
+    """A grid for each entrant, the best on validation first, made from one seed and (where labels are asked for) of the same
+    labels; and real ones."""
+    test, spec = _test(comparison), comparison.prepared.spec
+    given = spec.only("inputs", Classes)
+    restore = comparison.prepared.preprocessing.restore
+    there = chosen_order([e for e in comparison.entries if e.mean is not None], comparison.higher_is_better)
+    found = []
+    for entry in there:
+        evaluation = entry.evaluations[0]
+        made = evaluation.predictions[:MADE]
+        captions = evaluation.extra.get("labels", [""] * len(made))[: len(made)]
+        html = grid(restore("image", made), [clipped(caption, 14) for caption in captions], "made picture")
+        found.append((f"Made by {entry.kind}", html))
+    rows = torch.randperm(len(test), generator=generator(comparison.seeds[0], 7))[:MADE]
+    batch = test.take(rows.to(test.device))
+    real = restore("image", batch.outputs["image"] if given else batch.inputs["image"])
+    return [*found, ("Real ones, of the test part", grid(real, [""] * len(real), "real picture"))]
 
 
 def _test(comparison: Comparison) -> Dataset:

@@ -56,7 +56,7 @@ def members_of(prepared: Prepared, columns: Sequence[str], judge: Task) -> list[
         return []
     if repeated := [name for i, name in enumerate(columns) if name in columns[:i]]:
         raise ConfigError(f"--group names the column '{repeated[0]}' twice; once is enough")
-    if not prepared.spec.outputs and "text" not in judge.name:
+    if (not prepared.spec.outputs and "text" not in judge.name) or "conditional" in judge.name:
         raise ConfigError(f"--group needs a score of single rows, and {judge.metric} compares whole sets; leave --group out")
     raw, rows = test_source(prepared)
     there = columns_there(raw) if rows is not None else {}

@@ -14,8 +14,9 @@ A share of right answers gets two rows that nobody saw, each entrant right in ea
 interval of Agresti & Min (2005, "Simple improved confidence intervals for comparing matched proportions": 1/2 added to each cell);
 an entrant's own share gets Wilson's interval (1927) with the number of rows that V implies. Neither is ever without width, which
 the plain bootstrap of 100 % right is, and both hold at 20 rows. An entrant's own error (RMSE, 1 - R2, ...) is skewed, its logarithm
-hardly: its interval is made there, and an R2 never reaches beyond 1. Where a score does not follow from sums over rows (the
-distance between two clouds of points), only seeds tell: intervals are then Student's and Welch's.
+hardly: its interval is made there, and an R2 never reaches beyond 1. Where a score compares whole sets (the distance of made from
+real pictures), an evaluation may bring the score in resamples of both sets itself, which stand for those of rows; where it does not,
+only seeds tell: intervals are then Student's and Welch's.
 
 R resamples, N rows, S seeds, C columns of sums.
 """
@@ -117,6 +118,9 @@ def intervals(
     resamples: int = RESAMPLES,
 ) -> Intervals:
     """Intervals for entrants with one evaluation a seed, all on the same test rows. `weight` weighs the rows scored."""
+    sets = [e.extra.get("draws", {}).get(metric) for each in evaluations.values() for e in each]
+    if sets and all(draws is not None and len(draws) == len(sets[0]) for draws in sets):
+        return SetsAndSeeds(evaluations, metric)
     unique = {id(e): columns_of(e, metric, weight) for each in evaluations.values() for e in each}
     lengths = {None if c is None else len(c.rows_NC) for c in unique.values()}
     if None in lengths or len(lengths) != 1 or lengths == {0}:
@@ -206,6 +210,28 @@ class RowsAndSeeds(Intervals):
         centre = sum(sign * self.centres[kind] for kind, sign in signs.items()) if self.share else value
         seed_freedom = seeds**2 / uncertain if uncertain > 0 else np.inf
         return Estimate(float(value), float(centre), rows, seeds, max(1, n - 1), seed_freedom)
+
+
+class SetsAndSeeds(RowsAndSeeds):
+    """From scores in resamples (R S) that evaluations of whole sets bring along as `extra["draws"]`, the same real rows in each."""
+
+    def __init__(self, evaluations: Mapping[str, Sequence[Evaluation]], metric: str):
+        self.metric, self.share = metric, False
+        self.answers = {kind: [np.asarray(e.scores[metric]) for e in each] for kind, each in evaluations.items()}
+        self.scores = {kind: np.array([e.scores[metric] for e in each]) for kind, each in evaluations.items()}
+        self.draws = {kind: np.stack([e.extra["draws"][metric] for e in each], 1) for kind, each in evaluations.items()}
+        self.centres = {kind: float(scores.mean()) for kind, scores in self.scores.items()}
+        first = next(iter(evaluations.values()))[0]
+        self.rows, self.unit = int(first.extra["samples"]), first.unit
+        self.seeds = max(len(each) for each in self.scores.values())
+        self.evidence = f"these {self.rows:,} {self.unit}, as many made ones"
+        self.evidence += f" and {self.seeds} seeds" if self.seeds > 1 else ""
+        self.method = (
+            f"bootstrap over {self.rows:,} {self.unit}, the same for all, and as many made ones "
+            f"({len(next(iter(self.draws.values()))):,} resamples), with the variance over "
+            + (f"{self.seeds} seeds" if self.seeds > 1 else "seeds unknown (one seed)")
+            + ", Student's t"
+        )
 
 
 class SeedsOnly(Intervals):

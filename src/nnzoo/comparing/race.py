@@ -22,6 +22,7 @@ from nnzoo.comparing.eligibility import eligible
 from nnzoo.comparing.entries import Comparison
 from nnzoo.comparing.groups import members_of, scores_by_group
 from nnzoo.comparing.intervals import intervals
+from nnzoo.comparing.judging.handing import bound, makes_data, with_judge
 from nnzoo.comparing.machine import machine
 from nnzoo.comparing.running import Listen, Race
 from nnzoo.comparing.scored import scored_weights
@@ -109,7 +110,7 @@ def compare(
     ways: dict[str, Any] = {"valid": valid, "test": test, "split": split, "weight": weight, "dedup": dedup, "units": units}
     ways |= {"horizon": horizon, "history": history, "calendar": calendar, "pairs": pairs}
     prepared = prepare(source, task=task, targets=targets, seed=seed, listen=listen, **ways)
-    judge = with_metric(prepared.task, metric)
+    judge = with_metric(with_judge(prepared, listen), metric)
     held_out = prepared.parts.test
     if held_out is None or not len(held_out):
         raise DataError(f"{prepared.name} has no test part to compare on; name one with --test, or give more rows")
@@ -130,6 +131,8 @@ def compare(
         kind.Config.read(config.get(name, {}), name)
     found = findings.before(prepared, judge, able, config)
     announce(found, listen)
+    if judge.judge is not None:
+        judge.judge.learn(device, listen)
     facts = asked | {"data": prepared.name, "task": judge.name, "metric": judge.metric, "seeds": seeds, "seed": seed}
     with race_tracking(trackers, able, facts, listen) as tracker:
         with runner_for(workers) as runner:
@@ -168,6 +171,8 @@ def compare(
             higher_is_better=higher,
             entries=entries,
             verdict=decide(entries, sure, judge.metric, higher, _rows_in_all(prepared), margin),
+            bound=bound(judge, prepared.parts.train, held_out, seed).scores if makes_data(judge) else {},
+            judged_by=getattr(judge.judge, "about", ""),
             refused=refused,
             interval=f"{sure.method}; {_together(len(there))}",
             seeds=race.seeds,

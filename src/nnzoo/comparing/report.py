@@ -18,6 +18,7 @@ from nnzoo.comparing.budget import seconds_of
 from nnzoo.comparing.charts import COLOURS, Line, Scale, curves, interval_mark, padded
 from nnzoo.comparing.columns import SHARES
 from nnzoo.comparing.entries import Comparison, Entry
+from nnzoo.comparing.judging import section as judged
 from nnzoo.comparing.verdict import IGNORANT
 from nnzoo.comparing.words import name_of, shown, size_of
 from nnzoo.core.dataset import Dataset
@@ -47,7 +48,8 @@ def render(comparison: Comparison) -> str:
     best = comparison.best_network
     found = [
         ("Scores, time and size", _race(comparison, tints)),
-        ("Other scores", _other_scores(comparison)),
+        ("Made data, judged", judged.section(comparison)),
+        ("Other scores", "" if comparison.bound else _other_scores(comparison)),
         ("Score against time and size", tradeoffs.section(comparison, tints, _scale(comparison))),
         ("Learning curves", _learning(comparison, tints)),
         ("Scores by group", groups.section(comparison, tints)),
@@ -221,7 +223,7 @@ def _learning(comparison: Comparison, tints: dict[str, str]) -> str:
     without = [e.kind for e in comparison.entries if e.role == "network" and not e.error and e.kind not in last]
     if without:
         note += f" Without a validation loss: {', '.join(without)}."
-    if comparison.prepared is not None and comparison.prepared.spec.outputs:
+    if comparison.prepared is not None and comparison.prepared.spec.outputs and not comparison.bound:
         legend = "".join(f'<li><span class="dot" style="--c:{tints[kind]}"></span>{escape(kind)}</li>' for kind in last)
         together = [line for kind, stage in last.items() for line in reversed(drawn[kind, stage])]
         chart = curves(together, "seconds", "validation loss", f"Validation loss over time of {', '.join(last)}")
@@ -266,6 +268,7 @@ def _method(comparison: Comparison) -> str:
             "Training",
             f"{limit} a run, seeds {', '.join(map(str, comparison.seeds))}",
         ),
+        *([("Judge", comparison.judged_by)] if comparison.judged_by else []),
         ("Latency", "median after warm-up, preprocessing not included; size on disk includes preprocessing"),
         ("Whole race", f"{comparison.seconds:.0f} s"),
         *(("Note", note) for note in getattr(comparison.prepared, "notes", ())),

@@ -14,11 +14,12 @@ from typing import Any
 
 import torch
 
-from nnzoo.comparing.baselines import Baseline, baselines_for
+from nnzoo.comparing.baselines import baselines_for
 from nnzoo.comparing.budget import seconds_of
 from nnzoo.comparing.candidate import Given, Request, Result, build, run_candidate
 from nnzoo.comparing.entries import Entry
 from nnzoo.comparing.measure import facts_bytes, latencies
+from nnzoo.comparing.reconstruction_baselines import components_for
 from nnzoo.comparing.tuning import Study, trial_seed
 from nnzoo.core.errors import ConfigError, NnzooError
 from nnzoo.core.events import Event
@@ -123,7 +124,10 @@ class Race:
             )
             for name, make in able.items()
         }
-        self.baseline_kinds = baselines_for(given.spec, given.judge.name)
+        self.baseline_kinds: list[Any] = list(baselines_for(given.spec, given.judge.name))
+        if given.judge.name == "reconstruction":
+            made = {kind.name: (kind.make, kind.config) for kind in self.kinds.values()}
+            self.baseline_kinds += components_for(given.spec, given.judge, made)
         self.baselines: dict[str, Result] = {}
         self.waiting = list(self.baseline_kinds)
         trials = sum(kind.study.length for kind in self.kinds.values() if kind.study is not None)
@@ -229,7 +233,7 @@ class Race:
             entry.histories += [result.history] if not result.error else []
         return self._filled(entry, results)
 
-    def _baseline_entry(self, kind: type[Baseline]) -> Entry:
+    def _baseline_entry(self, kind: Any) -> Entry:
         return self._filled(Entry(kind.kind, "baseline"), [self.baselines[kind.kind]])
 
     def _filled(self, entry: Entry, results: list[Result]) -> Entry:

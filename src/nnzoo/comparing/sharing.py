@@ -107,7 +107,7 @@ def received(message: bytes) -> Request:
 
 def _reference(make: Any) -> Any:
     """The name or file of a kind, where it has one, since a class is only found again where its module can be imported."""
-    if not issubclass(make, Network):
+    if not (isinstance(make, type) and issubclass(make, Network)):
         return make
     if make.__module__.startswith("nnzoo_own_"):
         return str(Path(str(sys.modules[make.__module__].__file__)).resolve())

@@ -14,13 +14,13 @@ The best entrant is chosen on the validation part, and the test part is used onc
 
 The margin, from which on a difference matters, is 1 point of a share, 0.01 of R2 and 2 % of any other score, unless the caller
 has one. Where there is no validation part the best is chosen on the test part itself, and 5 % is divided among those that might
-have been it.
+have been it. A generator that copies training data is left out: how near its rows are to real ones says nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from nnzoo.comparing.columns import SHARES
@@ -44,7 +44,12 @@ def decide(
 ) -> Verdict:
     """The verdict on entries that have scores. `rows_in_all` are those of all parts, where one division made them; `margin` is
     the smallest difference that matters, in units of the metric."""
-    there = chosen_order([e for e in entries if not e.error and e.mean is not None], higher)
+    through = [e for e in entries if not e.error and e.mean is not None]
+    there = chosen_order([e for e in through if not e.copies], higher)
+    if copiers := [e.kind for e in through if e.copies]:
+        verdict = decide([e for e in entries if not e.copies], sure, metric, higher, rows_in_all, margin) if there else None
+        text = f"{listed(copiers)} cop{'ies' if len(copiers) == 1 else 'y'} training rows, which is no success, and is left out. "
+        return replace(verdict, text=text + verdict.text) if verdict else Verdict(text + "No entrant is left.", None, ())
     if not there:
         return Verdict("No entrant came through, so there is nothing to compare; the reasons stand beside each.", None, ())
     best, others = there[0], there[1:]

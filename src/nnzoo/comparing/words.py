@@ -18,6 +18,13 @@ NAMES = {
     "psnr": "PSNR",
     "bleu": "BLEU",
     "chrf": "chrF",
+    "frechet_distance": "Frechet distance (own classifier)",
+    "gan_train": "GAN-train accuracy",
+    "gan_test": "GAN-test accuracy",
+    "label_kl": "KL of labels",
+    "modes": "modes hit",
+    "modes_kl": "KL of modes to even",
+    "share_within_3_sigma": "within 3 sigma",
 }  # the others are their names without underlines
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -17,6 +18,7 @@ from nnzoo.core.fields import Spec, Tags
 from nnzoo.core.learning import Loss
 
 if TYPE_CHECKING:
+    from nnzoo.core.events import Event
     from nnzoo.core.network import No
 
 
@@ -46,8 +48,16 @@ class Judge(Protocol):
     `higher` are its scores as a task has them, `metric` the one that decides (None: the task's own).
     """
 
-    metric: str | None
-    higher: dict[str, bool]
+    @property
+    def metric(self) -> str | None:
+        """The score that decides."""
+
+    @property
+    def higher(self) -> dict[str, bool]:
+        """Its scores, and whether more is better."""
+
+    def learn(self, device: str = "auto", listen: Sequence[Callable[[Event], Any]] = ()) -> None:
+        """Get ready; before anything is scored."""
 
     def add(
         self, evaluation: Evaluation, network: Any, made: Tensor, codes: Tensor | None, dataset: Dataset, seed: int

@@ -9,7 +9,8 @@ import numpy as np
 
 from nnzoo.core.errors import DataError
 
-_TOLD = frozenset({"readme.md", "readme.txt", "readme", "license", "license.txt", "thumbs.db"})
+LABELS, ORIGIN = "labels.csv", "origin.json"  # beside pictures that were made: what each was to be, and who made them
+_TOLD = frozenset({"readme.md", "readme.txt", "readme", "license", "license.txt", "thumbs.db", LABELS, ORIGIN})
 PARTS = {
     "train": "train",
     "training": "train",

@@ -25,6 +25,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from nnzoo.core.errors import DataError
+from nnzoo.data.beside import labels_beside, origin_note
 from nnzoo.data.archives import need_file, open_zip, read_entry, unreadable
 from nnzoo.data.folders import arrange, files_below, passed_over, visible
 from nnzoo.data.idx import idx_files, is_idx, read_idx
@@ -112,6 +113,7 @@ def _read_folder(path: Path, memory_limit: int | None, size: Size | None) -> Raw
     if not names:
         raise DataError(f"{path} is a folder with no pictures; put them into one folder a class, as {path.name}/cat/1.png")
     labels, parts = arrange(names, str(path))
+    labels, notes = (labels_beside(path, names) if labels is None else labels), [*notes, *origin_note(path)]
     pictures = [_Picture(str(path / name), lambda file=path / name: _file_bytes(file), _stamp(path / name)) for name in names]  # type: ignore[misc]
     return _decode(str(path), pictures, names, labels, parts, memory_limit, size, notes)
 

@@ -3,6 +3,7 @@
     pictures(kind, *, data="fashion-mnist", task="unconditional-image-generation", budget="120s", config=None, score="frechet_distance",
              target=None, better=None, published="none at this size", source="", seeds=(0, 1, 2), note="", **settings) -> Reproduction
     judged(kind, seed, *, data, task, budget, config, listen, **settings) -> {score's name: value}
+    scores_of(network, judging(data, task), seed) -> the same of a network that was trained otherwise
 
 `pictures` is one entry of a kind's REPRODUCTIONS. Several entries of one kind with other `score`s share one training run: say
 
@@ -15,7 +16,8 @@
 Scores: frechet_distance (with frechet_low and frechet_high, 95 % from resampled pictures of this one seed), precision, recall,
 classes_found, confidence, label_kl, copied (share as near to a training picture as 1 % of held-out ones), copies (1: flagged as a
 copier), energy_distance, milliseconds (a picture), parameters, seconds; with task="class-conditional-image-generation" also gan_train
-and gan_test. All on the official test part with at most 5,000 pictures on either side (`comparing/judging/pictures.py`).
+and gan_test. All on the official test part with at most 5,000 pictures on either side (`comparing/judging/pictures.py`). The division
+of the data and the judge are those of seed 0 for every seed, so that distances are in one unit; the judge is kept in the cache.
 """
 
 from __future__ import annotations
@@ -85,36 +87,38 @@ def judged(
     **settings: Any,
 ) -> dict[str, float]:
     """All scores of a kind after one training run; a run is done once, however many scores are asked for."""
-    return _run(kind, seed, data, task, budget, json.dumps([config or {}, settings], sort_keys=True), tuple(listen))
+    key = json.dumps([kind, seed, data, task, budget, config, settings], sort_keys=True)
+    if key not in _done:
+        prepared = judging(data, task)
+        began = time.perf_counter()
+        network = fit(kind, prepared, seed, listen, config, budget=budget, **settings)
+        seconds = time.perf_counter() - began
+        _done[key] = {**scores_of(network, prepared, seed), "seconds": seconds}
+    return _done[key]
+
+
+_done: dict[str, dict[str, float]] = {}
 
 
 @cache
-def _prepared(data: str, task: str, seed: int) -> Prepared:
-    prepared = prepare(data, task=task, seed=seed)
+def judging(data: str, task: str = UNCONDITIONAL) -> Prepared:
+    """Prepared data whose task has a judge that has learned."""
+    prepared = prepare(data, task=task)
     prepared.task = with_judge(prepared)
-    prepared.task.judge.learn()  # type: ignore[union-attr]
+    if prepared.task.judge is not None:
+        prepared.task.judge.learn()
     return prepared
-
-
-@cache
-def _run(kind: str, seed: int, data: str, task: str, budget: str | None, more: str, listen: Any) -> dict[str, float]:
-    config, settings = json.loads(more)
-    prepared = _prepared(data, task, seed)
-    began = time.perf_counter()
-    network = fit(kind, prepared, seed, listen, config, budget=budget, **settings)
-    seconds = time.perf_counter() - began
-    return {**scores_of(network, prepared, seed), "seconds": seconds}
 
 
 def scores_of(network: Any, prepared: Prepared, seed: int) -> dict[str, float]:
     """All scores of a trained network on the test part of prepared data, whose task has a judge that has learned."""
     test = prepared.parts.test
-    assert test is not None and prepared.task.judge is not None, "prepare with `_prepared`, so that there is a judge"
+    assert test is not None and prepared.task.judge is not None, "prepare with `judging`, so that there is a judge"
     evaluation = prepared.task.evaluate(network, test, seed=seed, reference=prepared.parts.train)
     low, high = interval_of(evaluation)
     began = time.perf_counter()
     with torch.no_grad(), torch.random.fork_rng():
-        network.sample(TIMED)
+        network.eval().sample(TIMED)
     each = 1000 * (time.perf_counter() - began) / TIMED
     return {
         **evaluation.scores,

@@ -1,4 +1,4 @@
-"""Conditional GAN on Fashion-MNIST: what a classifier learns from made pictures, and what one says of them that learned from real ones."""
+"""Conditional GAN on Fashion-MNIST: what a classifier learns from made pictures, and what one that knows real ones says of them."""
 
 from nnzoo.reproductions._pictures import CONDITIONAL, pictures
 

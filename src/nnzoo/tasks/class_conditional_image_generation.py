@@ -58,10 +58,10 @@ class ClassConditionalImageGeneration(Task):
     def floor(self, train: Dataset, test: Dataset) -> float:
         """Independent pixels, each from a random training picture of the same label."""
         codes_N, real_NP = labelled(test)
-        made_NP = ignorant(train, codes_N)
-        scores = {"energy_distance": distance_by_label(made_NP, codes_N, real_NP, codes_N)[0]}
+        made = Ignorant(train).sample(len(codes_N), codes_N)
+        scores = {"energy_distance": distance_by_label(made.flatten(1), codes_N, real_NP, codes_N)[0]}
         if self.judge is not None and self.metric != "energy_distance":
-            scores = self.judge.add(Evaluation(self.metric, scores), Ignorant(train), made_NP, codes_N, test, 0).scores
+            scores = self.judge.add(Evaluation(self.metric, scores), Ignorant(train), made, codes_N, test, 0).scores
         return scores[self.metric]
 
     def must_reach(self, train: Dataset, test: Dataset) -> float:

@@ -1,7 +1,7 @@
 """Watching a stage from look to look: two players that do not learn from each other, and a loss that runs away.
 
-It reads what a look has anyway, the mean loss and metrics by name, and no network has code for it. A kind of two players names in its
-losses' metrics
+It reads what a look has anyway, the mean loss and metrics by name, and no network has code for it. A kind of two players names
+in its losses' metrics
 
     real, made     the discriminator's mean answer at real and at made rows, in 0..1
     distance       in their place, what a critic says real rows lie above made ones
@@ -23,7 +23,7 @@ WINDOW = 1 / 3  # of the planned looks
 FEWEST = 5  # looks that a window has at least
 EARLY = 200  # steps in which players may still be anything
 ALIKE = 0.25  # spread of made rows below which nearly all of them are the same
-EQUAL = 0.02  # answers that differ by less have never been told apart
+EQUAL = 0.02  # a judge whose answers at real rows were never higher by so much has told nothing apart
 CONSTANT = 1e-4  # a judge whose mean answers differ by less gives one answer to everything
 SURE = 0.02  # the mean answer at made rows below which the judge believes none
 RUNAWAY = 100.0  # times the first loss (or 1, if that is less)
@@ -61,7 +61,8 @@ def _runaway(looks: Sequence[Look], first: float | None) -> str | None:
         last = [look.get(name) for look in looks[-2:]]
         if len(last) == 2 and all(value is not None and abs(value) > bound for value in last):
             whose = "the loss" if name == "train" else "the generator's loss"
-            return f"{whose} diverges: it is {last[-1]:.3g} and began at {begin or 0:.3g}; lower the learning rate (lr) and begin anew"
+            began = f"it is {last[-1]:.3g} and began at {begin or 0:.3g}"
+            return f"{whose} diverges: {began}; lower the learning rate (lr) and begin anew"
     return None
 
 
@@ -70,8 +71,8 @@ def _collapsed(looks: Sequence[Look], planned: int) -> str | None:
     if not window or max(look["spread"] for look in window) >= ALIKE:
         return None
     return (
-        f"mode collapse: what is made is nearly all alike (its spread is {window[-1]['spread']:.2g} of that of the data); lower the "
-        "learning rate, give the generator more noise, or use wgan_gp, whose critic asks for all modes"
+        f"mode collapse: what is made is nearly all alike (its spread is {window[-1]['spread']:.2g} of that of the data); lower "
+        "the learning rate, give the generator more noise, or use wgan_gp, whose critic asks for all modes"
     )
 
 
@@ -87,11 +88,11 @@ def _undivided(looks: Sequence[Look], planned: int) -> str | None:
     gaps = [_gap(look) for look in window]
     if not window or any(gap is None for gap in gaps):
         return None
-    never = all(abs(_gap(look) or 0.0) < EQUAL for look in looks)
+    never = all((_gap(look) or 0.0) < EQUAL for look in looks)  # made rows may please it more
     if not never and any(abs(gap or 0.0) >= CONSTANT for gap in gaps):
         return None
     return (
-        "dead discriminator: it answers the same to real and to made rows, so that nothing is learned from it; raise its learning "
+        "dead discriminator: it does not tell real rows from made ones, so that nothing is learned from it; raise its learning "
         "rate, and begin anew if its units are all off"
     )
 

@@ -26,8 +26,8 @@ from nnzoo.core.seeds import generator, seed_default
 from nnzoo.data.places import cache_folder
 from nnzoo.training.settings import Settings
 
-KIND, FEATURES = "cnn", 64
-CONFIG: dict[str, Any] = {"hidden": FEATURES, "shift": 1}
+KIND = "cnn"
+MANY = 20_000  # pictures; of fewer the judge has fewer features, since their covariance is estimated from the fewer held-out ones
 STEPS, MOST_EPOCHS = 2500, 30
 HELD_OUT = 10  # every so-manieth row
 ROWS_AT_ONCE = 500
@@ -98,15 +98,18 @@ def learn(data: Dataset, device: str = "auto", seed: int = 0, steps: int = STEPS
     order = known[torch.randperm(len(known), generator=generator(seed, 41))]
     held = order[: len(order) // HELD_OUT].sort().values
     rest = order[len(order) // HELD_OUT :].sort().values
-    network = _build(data.spec, CONFIG, seed)
+    config = {"hidden": 64 if len(known) >= MANY else 32, "shift": 1}
+    with torch.random.fork_rng():
+        network = _build(data.spec, config, seed)
     epochs = max(1, min(MOST_EPOCHS, round(steps * network.config.batch / len(rest))))
     settings = Settings(budget=f"{epochs}epochs", seed=seed, device=device, precision="bfloat16")
-    path = cache_folder() / "judges" / f"{_digest(data, known, settings)}.safetensors" if cached else None
-    if path is not None and (found := _read(path, data.spec)) is not None:
+    path = cache_folder() / "judges" / f"{_digest(data, known, config, settings)}.safetensors" if cached else None
+    if path is not None and (found := _read(path, network)) is not None:
         found.network.to(device_of(device))
         return found
     parts = place(Parts(data.part(rest), data.part(held) if len(held) else None, None), device_of(device))
-    trained = train(network, parts, settings).network.eval()
+    with torch.random.fork_rng(devices=[parts.train.device] if parts.train.device.type == "cuda" else []):
+        trained = train(network, parts, settings).network.eval()
     accuracy = None
     if parts.valid is not None:
         accuracy = float(trained.task.evaluate(trained, parts.valid).scores["accuracy"])
@@ -130,13 +133,13 @@ def _build(spec: Spec, config: dict[str, Any], seed: int) -> Network:
     return kind(kind.Config.read(config, KIND), spec, tasks.find("image-classification"))
 
 
-def _digest(data: Dataset, rows: Tensor, settings: Settings) -> str:
+def _digest(data: Dataset, rows: Tensor, config: dict[str, Any], settings: Settings) -> str:
     """Of all that the classifier depends on: pictures, labels, settings, and the code of its kind."""
     from nnzoo import networks
 
     digest = hashlib.sha256(f"judge {FORMAT} {torch.__version__} ".encode())
     digest.update(Path(networks.files()[KIND]).read_bytes())
-    facts = {"spec": data.spec.model_dump(mode="json"), "config": CONFIG, "settings": settings.facts()}
+    facts = {"spec": data.spec.model_dump(mode="json"), "config": config, "settings": settings.facts()}
     digest.update(json.dumps(facts, sort_keys=True).encode())
     for some in rows.split(4096):
         for name, key in (("image", "pixels"), ("label", "codes")):
@@ -145,18 +148,17 @@ def _digest(data: Dataset, rows: Tensor, settings: Settings) -> str:
     return digest.hexdigest()[:32]
 
 
-def _read(path: Path, spec: Spec) -> Classifier | None:
-    """What was kept, None where there is nothing (or nothing whole)."""
+def _read(path: Path, network: Network) -> Classifier | None:
+    """What was kept, put into `network`; None where there is nothing (or nothing whole)."""
     from safetensors import SafetensorError, safe_open
 
-    network = _build(spec, CONFIG, 0)
     try:
         with safe_open(path, framework="pt") as file:  # type: ignore[no-untyped-call]
             facts = json.loads(file.metadata()["facts"])
             network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
     except (OSError, SafetensorError):
         return None
-    return Classifier(network.eval(), _labels(spec), facts["accuracy"])
+    return Classifier(network.eval(), _labels(network.spec), facts["accuracy"])
 
 
 def _write(path: Path, classifier: Classifier) -> None:

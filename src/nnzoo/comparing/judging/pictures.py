@@ -14,6 +14,7 @@ The last two where labels are asked for. Shapes: N real rows, M made ones, K lab
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,8 +25,8 @@ import torch
 from torch import Tensor
 
 from nnzoo.comparing.judging.classifier import Classifier, learn, pictures_with_labels, suits
-from nnzoo.comparing.judging.copying import copying, ratios
-from nnzoo.comparing.judging.frechet import frechet_distance, resampled
+from nnzoo.comparing.judging.copying import coarse, copying, ratios, ratios_of_pictures
+from nnzoo.comparing.judging.frechet import FEWEST, frechet_distance, resampled
 from nnzoo.comparing.judging.manifold import precision_recall
 from nnzoo.core.dataset import Dataset
 from nnzoo.core.events import Event, Warned
@@ -40,9 +41,10 @@ if TYPE_CHECKING:
 MOST = 5000  # pictures compared on each side
 MOST_TAUGHT = 10_000  # made pictures that a classifier learns from
 TAUGHT_STEPS = 800
-MOST_SOUGHT = 2000  # pictures whose nearest training picture is looked for
+FEWEST_SOUGHT, MOST_SOUGHT = 300, 2000  # pictures whose nearest training picture is looked for, large ones less often:
+PIXELS_SOUGHT = 2000 * 784  # pixels of all of them
 RARE = 0.1  # of the share of a label among real pictures, from which on it counts as found
-REMEMBERED = 6
+REMEMBERED = 10
 
 HIGHER = {
     "frechet_distance": False,
@@ -99,7 +101,9 @@ class PictureJudge:
         self, evaluation: Evaluation, network: Any, made: Tensor, codes: Tensor | None, dataset: Dataset, seed: int
     ) -> Evaluation:
         """All scores of `made` beside those there are. `network` makes more pictures where a classifier is to learn from them."""
-        real, real_codes = self._real(dataset)
+        if not made.isfinite().all():  # who asked says that there is no score
+            return replace(evaluation, scores={**evaluation.scores, **dict.fromkeys(self.higher, math.nan)}, rows=None)
+        made, (real, real_codes) = self._as_pixels(made), self._real(dataset)
         n = min(len(real), len(made), MOST)
         scores, extra = self._seen(real[:n], made[:n], seed)
         rows = None
@@ -109,18 +113,19 @@ class PictureJudge:
             scores["gan_test"] = float((said_MK.argmax(1).cpu() == codes.cpu()).double().mean())
             rows = self._taught(network, seed, real, real_codes)
             scores["gan_train"] = float(rows.mean())
-        return replace(
-            evaluation, scores={**evaluation.scores, **scores}, rows=rows, extra={**evaluation.extra, **extra}, unit="held-out pictures"
-        )
+        extra = {**evaluation.extra, "samples": n, **extra}
+        return replace(evaluation, scores={**evaluation.scores, **scores}, rows=rows, extra=extra, unit="held-out pictures")
+
+    def _as_pixels(self, made: Tensor) -> Tensor:
+        """Made pictures as they would be saved: nothing is darker than black or lighter than white."""
+        return self._image.standardise(self._image.restore(made.float()).clamp(0, 1))
 
     def _seen(self, real: Tensor, made: Tensor, seed: int) -> tuple[dict[str, float], dict[str, Any]]:
         """Scores that need no labels, and what lies behind them."""
         real_ND, real_NK = self._read(real)
         made_ND, made_NK = self._read(made)
         precision, recall = precision_recall(real_ND, made_ND)
-        found = {
-            space: copying(*self._nearness(made, real, space)) for space in ("pixels", "features")
-        }
+        found = {space: copying(*self._nearness(made, real, space)) for space in ("pixels", "features")}
         likely = max(found.values(), key=lambda one: (one.flagged, one.share))
         p_K, q_K = (torch.bincount(said.argmax(1), minlength=said.shape[1]).double().cpu() for said in (made_NK, real_NK))
         q_K = (q_K + 0.5) / (q_K + 0.5).sum()  # a label that the judge sees in no real picture
@@ -145,23 +150,31 @@ class PictureJudge:
 
     def _nearness(self, made: Tensor, real: Tensor, space: str) -> tuple[Tensor, Tensor, Tensor]:
         """r of made and of held-out pictures in a space, and the nearest training pictures of the made ones."""
-        train_MD = self._remember(("train", space), lambda: self._in_space(self._training(), space))
-        some = slice(None, MOST_SOUGHT)
-        held_N, _ = self._remember(("held", space, _sum_of(real)), lambda: ratios(self._in_space(real[some], space), train_MD))
-        made_N, nearest_N = ratios(self._in_space(made[some], space), train_MD)
+        def measured(x_NCHW: Tensor) -> tuple[Tensor, Tensor]:
+            x_NCHW = self._at_home(x_NCHW[: max(FEWEST_SOUGHT, min(MOST_SOUGHT, PIXELS_SOUGHT // x_NCHW[0].numel()))])
+            if space == "features":
+                return ratios(self._read(x_NCHW)[0], train_MD)
+            return ratios_of_pictures(x_NCHW, train_MD, lambda rows: self.train.take(rows.cpu()).inputs["image"])
+
+        def in_space(x_NCHW: Tensor) -> Tensor:
+            return coarse(self._at_home(x_NCHW)) if space == "pixels" else self._read(x_NCHW)[0]
+
+        train_MD = self._remember(
+            ("train", space), lambda: torch.cat([in_space(batch.inputs["image"]) for batch in self.train.batches(1024)])
+        )
+        held_N, _ = self._remember(("held", space, _sum_of(real)), lambda: measured(real))
+        made_N, nearest_N = measured(made)
         return made_N, held_N, nearest_N
 
-    def _in_space(self, x_NCHW: Tensor, space: str) -> Tensor:
-        return x_NCHW.flatten(1).float() if space == "pixels" else self._read(x_NCHW)[0]
-
-    def _training(self) -> Tensor:
-        """All training pictures, standardised, where the classifier is."""
-        assert self.classifier is not None
-        return torch.cat([batch.inputs["image"] for batch in self.train.batches(1024)]).to(self.classifier.network.device)
+    def _at_home(self, x_NCHW: Tensor) -> Tensor:
+        """Pictures where the classifier is."""
+        assert self.classifier is not None, "the judge has not learned yet"
+        return x_NCHW.float().to(self.classifier.network.device)
 
     def _read(self, x_NCHW: Tensor) -> tuple[Tensor, Tensor]:
-        assert self.classifier is not None, "the judge has not learned yet"
-        return self.classifier.read(x_NCHW.to(self.classifier.network.device))
+        x_NCHW = self._at_home(x_NCHW)
+        assert self.classifier is not None
+        return self.classifier.read(x_NCHW)
 
     def _real(self, dataset: Dataset) -> tuple[Tensor, Tensor]:
         """Pictures (N C H W) of a part in a random order that is the same for everybody, at most 5,000, and their labels (N; none
@@ -187,18 +200,18 @@ class PictureJudge:
         known = known[known >= 0]
         codes_M = known[torch.randperm(len(known), generator=generator(seed, 47))[:MOST_TAUGHT]]
         made = draw(network, len(codes_M), mix(seed, 53), codes_M.to(getattr(network, "device", "cpu")))
-        image = self.train.spec.inputs["image"]
-        assert isinstance(image, Image)
-        pixels = image.restore(made.float()).clamp(0, 1).cpu()
+        pixels = self._image.restore(made.float()).clamp(0, 1).cpu()
+        labels = self.train.spec.outputs["label"].labels  # type: ignore[union-attr]
+        lesson = pictures_with_labels({"pixels": pixels}, self._image, codes_M, labels)
+        assert self.classifier is not None
         with torch.enable_grad():
-            student = learn(
-                pictures_with_labels({"pixels": pixels}, image, codes_M, self._labels), seed=seed, steps=TAUGHT_STEPS, cached=False
-            )
-        return student
+            return learn(lesson, str(self.classifier.network.device), seed, TAUGHT_STEPS, cached=False)
 
     @property
-    def _labels(self) -> tuple[str, ...]:
-        return self.train.spec.outputs["label"].labels  # type: ignore[union-attr]
+    def _image(self) -> Image:
+        image = self.train.spec.inputs["image"]
+        assert isinstance(image, Image)
+        return image
 
     def _remember(self, key: Any, make: Callable[[], Any]) -> Any:
         """What was made under this key, the last few only."""
@@ -230,7 +243,10 @@ def judge_of(prepared: Prepared) -> PictureJudge | str:
         return "these pictures have no labels, so that no classifier can judge what is made of them: their pixels are compared"
     else:
         codes_N, labels = _coded(prepared.labels, prepared.rows["train"])
+    held_out = [len(part) for part in (prepared.parts.valid, prepared.parts.test) if part is not None and len(part)]
     why = suits(image, labels)
+    if not why and min(held_out, default=FEWEST) < FEWEST:
+        why = f"held-out parts of {min(held_out)} pictures are too few"
     if why:
         return f"no classifier judges what is made, since {why}: pixels are compared"
     whole = pictures_with_labels(train.columns[picture], image, codes_N, labels)  # type: ignore[arg-type]
@@ -252,9 +268,9 @@ def _sum_of(x: Tensor) -> tuple[int, int]:
 
 
 def _state_of(network: Any) -> Any:
-    """What tells whether a network is still the same."""
+    """What tells whether a network is still the same: a sum of its tensors, anything else is itself."""
     if not isinstance(network, torch.nn.Module):
-        return id(network)
+        return network
     total = 0
     for tensor in network.state_dict().values():
         total = zlib.crc32(np.ascontiguousarray(tensor.detach().float().cpu().numpy()).data, total)

@@ -25,7 +25,7 @@ from nnzoo.blocks.players import answers, deceived, spread, told_apart
 from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.rows import summed
 from nnzoo.blocks.scaling_convolutions import SMALLEST, Down, Pixels, Up, normal_weights
-from nnzoo.blocks.standing_statistics import count_statistics
+from nnzoo.blocks.standing_statistics import counted
 from nnzoo.core.abilities import Samples
 from nnzoo.core.dataset import Batch, Parts
 from nnzoo.core.feeds import shuffled
@@ -35,8 +35,6 @@ from nnzoo.core.network import Can, Card, Network, NetworkConfig, No
 from nnzoo.core.search import Choice, LogIntegers, LogUniform, Space, Uniform
 from nnzoo.core.task import Task
 
-COUNTED = 50  # batches that batch normalisation is counted over at the end
-
 
 class Config(NetworkConfig):
     """Constants of the two players; channels double at every halving of the picture."""
@@ -45,15 +43,15 @@ class Config(NetworkConfig):
     told: int = Field(32, ge=1)  # L
     width: int = Field(32, ge=1)  # channels of the largest hidden pictures
     smooth: float = Field(0.9, gt=0.5, le=1)  # the answer wanted at real pictures
-    lr: float = Field(5e-4, gt=0)
-    ema: float = Field(0.995, ge=0, lt=1)
-    batch: int = Field(64, ge=2)
-    epochs: int = Field(20, ge=1)
+    lr: float = Field(1.2e-3, gt=0)
+    ema: float = Field(0.99, ge=0, lt=1)
+    batch: int = Field(32, ge=2)
+    epochs: int = Field(15, ge=1)
     search: ClassVar[Space] = {
         "noise": LogIntegers(16, 128),
         "width": Choice((16, 32, 64)),
         "smooth": Uniform(0.8, 1.0),
-        "lr": LogUniform(1e-4, 2e-3),
+        "lr": LogUniform(2e-4, 4e-3),
     }
 
 
@@ -164,8 +162,7 @@ class CGAN(Network):
 
     def settle(self, parts: Parts, clock: Clock) -> Iterator[Done]:
         """Count what batch normalisation sees in the averaged generator."""
-        count_statistics(self.generator, lambda: self.sample(self.config.batch), COUNTED)
-        yield Done(1.0)
+        yield from counted(self.generator, lambda: self.sample(self.config.batch), clock)
 
     card = Card(
         idea="A generator and a discriminator that are both told the label, so that pictures of it can be asked for.",

@@ -4,12 +4,12 @@
     L_D = -E[log D(x)] - E[log(1 - D(G(z)))],   L_G = -E[log D(G(z))]                             (his section 3: non-saturating)
 
 The guidelines of Radford 2016 (section 3): no pooling, strided convolutions in D and transposed ones in G; batch normalisation in
-both, but not at G's output nor at D's input; no hidden fully connected layers; ReLU in G, leaky ReLU in D; weights from N(0, .02^2);
-Adam with beta1 = .5.
+both, but neither at G's output nor at D's input; no hidden fully connected layers; ReLU in G, leaky ReLU in D; weights from
+N(0, .02^2); Adam with beta1 = .5.
 
-Beside the paper's: answers wanted at real pictures are .9 (one-sided label smoothing, Salimans 2016); D learns faster than G (two
-time-scales, Heusel 2017) and both rates fall to zero; pictures are made by the moving average of G's weights (Karras 2018), with the
-statistics of batch normalisation counted for it (Brock 2019); G ends in a sigmoid, since pixels lie in 0..1 here.
+Beside the paper's: answers wanted at real pictures are .9 (one-sided label smoothing, Salimans 2016); both rates fall to
+zero; pictures are made by the moving average of G's weights (Karras 2018), with the statistics of batch normalisation counted for it
+(Brock 2019); G ends in a sigmoid, since pixels lie in 0..1 here.
 
 Shapes: B batch, Z noise, C H W picture.
 """
@@ -27,7 +27,7 @@ from nnzoo.blocks.players import answers, deceived, spread, told_apart
 from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.rows import summed
 from nnzoo.blocks.scaling_convolutions import SMALLEST, Down, Pixels, Up, normal_weights
-from nnzoo.blocks.standing_statistics import count_statistics
+from nnzoo.blocks.standing_statistics import counted
 from nnzoo.core.abilities import Samples
 from nnzoo.core.dataset import Batch, Parts
 from nnzoo.core.feeds import shuffled
@@ -37,8 +37,6 @@ from nnzoo.core.network import Can, Card, Network, NetworkConfig, No
 from nnzoo.core.search import Choice, LogIntegers, LogUniform, Space, Uniform
 from nnzoo.core.task import Task
 
-COUNTED = 50  # batches that batch normalisation is counted over at the end
-
 
 class Config(NetworkConfig):
     """Constants of the two players; channels double at every halving of the picture."""
@@ -46,16 +44,16 @@ class Config(NetworkConfig):
     noise: int = Field(64, ge=1)  # Z
     width: int = Field(32, ge=1)  # channels of the largest hidden pictures
     smooth: float = Field(0.9, gt=0.5, le=1)  # the answer wanted at real pictures
-    lr: float = Field(5e-4, gt=0)  # of G
+    lr: float = Field(1.2e-3, gt=0)  # of G
     judging: float = Field(1.0, gt=0)  # D's rate is so many times G's
-    ema: float = Field(0.995, ge=0, lt=1)
-    batch: int = Field(64, ge=2)
-    epochs: int = Field(20, ge=1)
+    ema: float = Field(0.99, ge=0, lt=1)
+    batch: int = Field(32, ge=2)
+    epochs: int = Field(15, ge=1)
     search: ClassVar[Space] = {
         "noise": LogIntegers(16, 128),
         "width": Choice((16, 32, 64)),
         "smooth": Uniform(0.8, 1.0),
-        "lr": LogUniform(1e-4, 2e-3),
+        "lr": LogUniform(2e-4, 4e-3),
         "judging": LogUniform(0.5, 4),
     }
 
@@ -76,8 +74,8 @@ class DCGAN(Network):
         assert isinstance(image, Image)
         if min(image.height, image.width) < 2 * SMALLEST:
             return No(
-                f"dcgan halves pictures, which needs {2 * SMALLEST} x {2 * SMALLEST} pixels or more, and these are {image.height} x "
-                f"{image.width}; use gan"
+                f"dcgan halves pictures, which needs {2 * SMALLEST} x {2 * SMALLEST} pixels or more, and these are "
+                f"{image.height} x {image.width}; use gan"
             )
         return Can((Samples,))
 
@@ -142,8 +140,7 @@ class DCGAN(Network):
 
     def settle(self, parts: Parts, clock: Clock) -> Iterator[Done]:
         """Count what batch normalisation sees in the averaged generator."""
-        count_statistics(self.generator, lambda: self.sample(self.config.batch), COUNTED)
-        yield Done(1.0)
+        yield from counted(self.generator, lambda: self.sample(self.config.batch), clock)
 
     card = Card(
         idea="A generator of transposed convolutions forges pictures, a discriminator of strided ones tells them from real ones.",

@@ -4,13 +4,13 @@
     for G fixed, the best D is  p_data(x) / (p_data(x) + p_G(x)),  and then V = 2 JS(p_data || p_G) - log 4        (eq. 2, thm. 1)
     L_D = -E[log D(x)] - E[log(1 - D(G(z)))],     L_G = -E[log D(G(z))]
 
-L_G is his "non-saturating" loss (section 3): it has the same fixed point as eq. 1, and a gradient where D is sure of itself. Nothing
-in it asks for all modes of the data: what G leaves out, it is never told of, which `wgan_gp` mends.
+L_G is his "non-saturating" loss (section 3): it has the same fixed point as eq. 1, and a gradient where D is sure of itself.
+Nothing in it asks for all modes of the data: what G leaves out, it is never told of, which `wgan_gp` mends.
 
-Both are plain stacks of linear layers, of points and of pictures alike (for pictures `dcgan` knows that neighbours belong together).
-Beside the paper's: ReLU and leaky ReLU in place of maxout and dropout; answers wanted at real rows are `smooth` (one-sided label
-smoothing, Salimans 2016); D learns faster than G (two time-scales, Heusel 2017), both rates fall to zero, and data are made by the
-moving average of G's weights (Yazici 2019).
+Both are plain stacks of linear layers, of points and of pictures alike (of pictures `dcgan` knows that neighbours belong together).
+Beside the paper's: ReLU and leaky ReLU in place of maxout and dropout; D learns faster than G (two time-scales, Heusel 2017), and
+both without momentum, which makes players circle (Gidel 2019); both rates fall to zero, and data are made by the moving average of
+G's weights (Yazici 2019). Wanted answers are not smoothed: that makes modes that are left out less worth finding.
 
 Shapes: B batch, Z noise, D numbers of a row.
 """
@@ -36,7 +36,7 @@ from nnzoo.core.feeds import shuffled
 from nnzoo.core.fields import Image, Spec, Table
 from nnzoo.core.learning import Adam, Clock, Descend, Loss, Schedule, Stage
 from nnzoo.core.network import Can, Card, Network, NetworkConfig, No
-from nnzoo.core.search import Choice, Integers, LogIntegers, LogUniform, Space, Uniform
+from nnzoo.core.search import Choice, Integers, LogIntegers, LogUniform, Space
 from nnzoo.core.task import Task
 
 TASKS = {Table: "unconditional-generation", Image: "unconditional-image-generation"}
@@ -48,9 +48,8 @@ class Config(NetworkConfig):
     noise: int | None = Field(None, ge=1)  # Z; None: 2 for points, 64 for pictures, filled in for the data
     width: int = Field(128, ge=1)
     depth: int = Field(3, ge=1)
-    smooth: float = Field(0.9, gt=0.5, le=1)  # the answer wanted at real rows
-    lr: float = Field(3e-4, gt=0)  # of G
-    judging: float = Field(4.0, gt=0)  # D's rate is so many times G's
+    lr: float = Field(5e-4, gt=0)  # of G
+    judging: float = Field(2.0, gt=0)  # D's rate is so many times G's
     ema: float = Field(0.99, ge=0, lt=1)
     batch: int = Field(128, ge=2)
     epochs: int = Field(60, ge=1)
@@ -58,7 +57,6 @@ class Config(NetworkConfig):
         "noise": LogIntegers(2, 128),
         "width": Choice((128, 256, 512)),
         "depth": Integers(2, 4),
-        "smooth": Uniform(0.8, 1.0),
         "lr": LogUniform(1e-4, 2e-3),
         "judging": LogUniform(1, 8),
     }
@@ -125,7 +123,7 @@ class GAN(Network):
         with torch.no_grad():
             made = self.sample(len(batch))
         real_B, made_B = self.logit(torch.cat((x, made))).chunk(2)
-        loss = summed(told_apart(real_B, made_B, self.config.smooth), batch, **answers(real_B, made_B))
+        loss = summed(told_apart(real_B, made_B), batch, **answers(real_B, made_B))
         return loss._replace(metrics={**loss.metrics, "spread": spread(made, x)})
 
     def generator_loss(self, batch: Batch, clock: Clock) -> Loss:
@@ -135,7 +133,7 @@ class GAN(Network):
 
     def stages(self, task: Task) -> tuple[Stage, ...]:
         c = self.config
-        forge = Adam(c.lr, betas=(0.5, 0.999), schedule=Schedule(decay="linear"))
+        forge = Adam(c.lr, betas=(0.0, 0.9), schedule=Schedule(decay="linear"))
         judge = replace(forge, lr=c.lr * c.judging)
         discriminator = Descend("discriminator", self.discriminator_loss, ("discriminator",), judge)
         generator = Descend("generator", self.generator_loss, ("generator",), forge)

@@ -6,8 +6,9 @@
 
 G is a U-Net: halvings down, doublings up, and at each size what was seen on the way down beside what comes up, so that edges need
 not pass the narrow middle. The noise z is dropout in the first doublings, without which G would give one picture for each x. D is
-a "patch" judge: it gives an answer for every patch of 18 pixels a side, each told apart for itself, and their mean counts. G descends
--log D, not log(1 - D); D's loss is halved, so that it learns more slowly (section 3.3). |y - G| is taken with pixels in -1..1.
+a "patch" judge: it gives an answer for every patch of 18 pixels a side, each told apart for itself, and their mean counts. G
+descends -log D, not log(1 - D); D's loss is halved, so that it learns more slowly (section 3.3). |y - G| is taken with pixels in
+-1..1.
 
 l1 alone gives blurred pictures that are right on the whole, the judge alone sharp ones that may have little to do with x.
 Ours, beside the paper's: while answering, dropout is off and batch normalisation uses what it has counted, so that the same picture

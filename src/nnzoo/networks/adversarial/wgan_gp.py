@@ -80,8 +80,8 @@ class WGANGP(Network):
             return No(f"wgan_gp makes new rows and cannot do {task.name}; use the task {TASKS[type(field)]}")
         if isinstance(field, Image) and min(field.height, field.width) < 2 * SMALLEST:
             return No(
-                f"wgan_gp halves pictures, which needs {2 * SMALLEST} x {2 * SMALLEST} pixels or more, and these are {field.height} x "
-                f"{field.width}; use gan"
+                f"wgan_gp halves pictures, which needs {2 * SMALLEST} x {2 * SMALLEST} pixels or more, and these are "
+                f"{field.height} x {field.width}; use gan"
             )
         return Can((Samples,))
 
