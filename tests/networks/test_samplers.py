@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nnzoo.blocks.noise_process import NoiseProcess
 from nnzoo.blocks.noise_schedules import cosine_betas, linear_betas, scaled_linear_betas
-from nnzoo.blocks.samplers import ancestral, beside_guess, ddim, dpm_solver, sampler_named, way_back, within
+from nnzoo.blocks.samplers import ancestral, ddim, dpm_solver, sampler_named, way_back, within
 from nnzoo.core.errors import ConfigError
 
 MEAN, STD = 0.7, 0.3
@@ -150,15 +150,3 @@ def test_bounds_hold_what_is_seen_through_the_noise_and_change_nothing_inside_th
     bounded = within(still, kept, torch.tensor(-1.0), torch.tensor(1.0))
     x_0 = (x - math.sqrt(0.5) * bounded(x, 1)) / math.sqrt(0.5)
     assert torch.allclose(x_0, torch.tensor([1.0, 0.5 / math.sqrt(0.5), -1.0]), atol=1e-6)
-
-
-def test_the_linear_guess_is_the_noise_of_data_that_are_normal_and_samplers_start_from_the_same() -> None:
-    walk = NoiseProcess(linear_betas(50))
-    x, t = torch.randn(4, 1, 2, 2), torch.tensor([1, 9, 30, 50])
-    guess = walk.guess(x, t)
-    exact = torch.stack(
-        [math.sqrt(1 - walk.kept[k]) / (walk.kept[k] + 1 - walk.kept[k]) * x[row] for row, k in enumerate(t.tolist())]
-    )
-    assert torch.allclose(guess, exact, atol=1e-6)
-    rest = beside_guess(lambda x, t: torch.full_like(x, 0.25), walk.kept)
-    assert torch.allclose(rest(x[1], 9), guess[1] + 0.25, atol=1e-6)

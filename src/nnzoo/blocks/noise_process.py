@@ -35,11 +35,6 @@ class NoiseProcess(nn.Module):
         kept_B = self.kept_T[t_B - 1].view(-1, *[1] * (x_0.ndim - 1))
         return kept_B.sqrt() * x_0 + (1 - kept_B).sqrt() * eps
 
-    def guess(self, x_t: Tensor, t_B: Tensor) -> Tensor:
-        """sqrt(1 - abar_t) x_t: of all guesses of eps that are linear in x_t the best, where data have mean 0 and variance 1. A
-        network that is asked for the rest need not pass on x_t where there is nothing else to see (Karras 2022, section 5)."""
-        return (1 - self.kept_T[t_B - 1]).sqrt().view(-1, *[1] * (x_t.ndim - 1)) * x_t
-
     def any_steps(self, rows: int) -> Tensor:
         """A random step for each row (B, 1 to T)."""
         return torch.randint(1, self.steps + 1, (rows,), device=self.kept_T.device)

@@ -97,11 +97,6 @@ def sampler_named(name: str) -> Callable[[Eps, Sequence[float], Tensor, Sequence
     return SAMPLERS[name]
 
 
-def beside_guess(rest: Eps, kept: Sequence[float]) -> Eps:
-    """The noise where a network says what is missing to the linear guess (`NoiseProcess.guess`)."""
-    return lambda x, t: math.sqrt(1 - kept[t]) * x + rest(x, t)
-
-
 def within(eps: Eps, kept: Sequence[float], low: Tensor, high: Tensor) -> Eps:
     """The noise where x_0 is known to lie between two bounds: what eps says, moved so far that x_0 does (Ho 2020's code; Saharia
     2022, section 2.3: static thresholding)."""

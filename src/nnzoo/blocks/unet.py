@@ -49,7 +49,8 @@ class Norm(nn.GroupNorm):
         self.silu = silu
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        weight_C, bias_C = self.weight, self.bias
+        weight_C: Tensor = self.weight
+        bias_C: Tensor = self.bias
         if x_BCHW.is_cuda:  # a processor mixes precisions by itself
             weight_C, bias_C = weight_C.to(x_BCHW.dtype), bias_C.to(x_BCHW.dtype)
         y_BCHW = F.group_norm(x_BCHW, self.num_groups, weight_C, bias_C, self.eps)

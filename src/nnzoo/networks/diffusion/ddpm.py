@@ -10,14 +10,14 @@ Three ways back from x_T ~ N(0, I) stand in `blocks/samplers.py`: Ho's random wa
 needs about 20 of them. What noise is in pictures a U-Net says, what is in points a perceptron. The picture that is seen through the
 noise at a step is kept within what pixels can be.
 
-Ours, beside the paper's: the steps of a batch are spread evenly over all, and the U-Net is asked for what is missing to the best
-linear guess of the noise (`NoiseProcess.spread_steps` and `guess`).
+Ours, beside the paper's: the steps of a batch are spread evenly over all (`NoiseProcess.spread_steps`).
 
 Shapes: B batch, C H W picture, D numbers of a point, T steps of noise.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -31,7 +31,7 @@ from nnzoo.blocks.picture_denoiser import PictureDenoiser
 from nnzoo.blocks.point_denoiser import PointDenoiser
 from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.rows import summed
-from nnzoo.blocks.samplers import SamplerName, beside_guess, sampler_named, way_back, within
+from nnzoo.blocks.samplers import SamplerName, sampler_named, way_back, within
 from nnzoo.blocks.unet import MULTIPLE
 from nnzoo.core.abilities import Samples
 from nnzoo.core.dataset import Batch
@@ -44,7 +44,7 @@ from nnzoo.core.search import Choice, LogUniform, Space, Uniform
 from nnzoo.core.task import Task
 
 LARGE = 24  # pixels a side
-SCHEDULES = {"linear": linear_betas, "cosine": cosine_betas}
+SCHEDULES: dict[str, Callable[[int], Tensor]] = {"linear": linear_betas, "cosine": cosine_betas}
 
 
 class Config(NetworkConfig):
@@ -143,7 +143,7 @@ class DDPM(Network):
             mean_C11, std_C11 = (x.new_tensor(by_channel).view(-1, 1, 1) for by_channel in (self.picture.mean, self.picture.std))
             black_C11, white_C11 = -mean_C11 / std_C11, (1 - mean_C11) / std_C11
             eps = self.denoiser.eps(times, codes_B, c.guidance if guidance is None else guidance)
-            eps = within(beside_guess(eps, kept), kept, black_C11, white_C11)
+            eps = within(eps, kept, black_C11, white_C11)
         return sampler_named(name)(eps, kept, x, times)
 
     def noise_like(self, rows: int) -> dict[str, Tensor]:
@@ -169,7 +169,7 @@ class DDPM(Network):
         if isinstance(denoiser, PointDenoiser):
             return summed(self.walk.error(lambda x, t: denoiser(x, denoiser.times(t)), value.numeric_BF, t_B), batch)
         codes_B = denoiser.dropped(batch[self.made.label], self.config.drop) if self.made.labels else None
-        return summed(self.walk.error(lambda x, t: self.walk.guess(x, t) + denoiser(x, t, codes_B), value, t_B), batch)
+        return summed(self.walk.error(lambda x, t: denoiser(x, t, codes_B), value, t_B), batch)
 
     def stages(self, task: Task) -> tuple[Stage, ...]:
         c, points = self.config, self.picture is None
