@@ -51,8 +51,8 @@ class Config(NetworkConfig):
     """Constants of the noise, of the two sorts of network, of the way back, and of the descent."""
 
     steps: int = Field(1000, ge=2)  # T
-    schedule: Literal["linear", "cosine"] = "cosine"  # Ho 2020, Nichol & Dhariwal 2021
-    widths: tuple[int, ...] = Field((32, 64, 64), min_length=1)  # channels of each level of the U-Net
+    schedule: Literal["linear", "cosine"] = "linear"  # Ho 2020, Nichol & Dhariwal 2021
+    widths: tuple[int, ...] = Field((32, 64), min_length=1)  # channels of each level of the U-Net
     blocks: int = Field(1, ge=1)  # of each level
     attends: int = Field(1, ge=0)  # how many of the lowest levels
     patch: int = Field(0, ge=0)  # pixels a side of a square that is read as one place; 0: 2 where pictures have 24 pixels a side
@@ -64,15 +64,15 @@ class Config(NetworkConfig):
     guidance: float = Field(2.0, ge=0)  # g
     sampler: SamplerName = "dpm_solver"
     sampling_steps: int = Field(25, ge=1)
-    lr: float = Field(1e-3, gt=0)
+    lr: float = Field(2e-3, gt=0)
     point_lr: float = Field(5e-3, gt=0)
-    ema: float = Field(0.995, ge=0, lt=1)
+    ema: float = Field(0.99, ge=0, lt=1)
     batch: int = Field(64, ge=1)
     epochs: int = Field(40, ge=1)
     point_epochs: int = Field(200, ge=1)
     search: ClassVar[Space] = {
         "schedule": Choice(("linear", "cosine")),
-        "widths": Choice(((16, 32, 64), (32, 64, 64), (32, 64, 128))),
+        "widths": Choice(((32, 64), (64, 64), (32, 64, 64), (64, 128))),
         "width": Choice((64, 128, 256)),
         "dropout": Uniform(0, 0.3),
         "lr": LogUniform(2e-4, 4e-3),
