@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nnzoo.blocks.noise_process import NoiseProcess
 from nnzoo.blocks.noise_schedules import cosine_betas, linear_betas, scaled_linear_betas
-from nnzoo.blocks.samplers import ancestral, ddim, dpm_solver, sampler_named, way_back, within
+from nnzoo.blocks.samplers import ancestral, ddim, dpm_solver, from_velocity, sampler_named, way_back, within
 from nnzoo.core.errors import ConfigError
 
 MEAN, STD = 0.7, 0.3
@@ -150,3 +150,19 @@ def test_bounds_hold_what_is_seen_through_the_noise_and_change_nothing_inside_th
     bounded = within(still, kept, torch.tensor(-1.0), torch.tensor(1.0))
     x_0 = (x - math.sqrt(0.5) * bounded(x, 1)) / math.sqrt(0.5)
     assert torch.allclose(x_0, torch.tensor([1.0, 0.5 / math.sqrt(0.5), -1.0]), atol=1e-6)
+
+
+def test_a_velocity_is_the_noise_told_in_another_way_and_its_error_that_of_the_noise_over_what_is_kept() -> None:
+    walk = NoiseProcess(linear_betas(50))
+    x_0, t = torch.randn(4, 1, 2, 2), torch.tensor([1, 9, 30, 50])
+    v = torch.randn(4, 1, 2, 2)
+    torch.manual_seed(4)
+    of_velocity = walk.velocity_error(lambda x, t: v, x_0, t)
+    torch.manual_seed(4)
+
+    def told(x_t: Tensor, t_B: Tensor) -> Tensor:
+        rows = [from_velocity(lambda x, t, one=one: one, walk.kept)(x, t) for one, x, t in zip(v, x_t, t_B.tolist())]
+        return torch.stack(rows)
+
+    of_noise = walk.error(told, x_0, t)
+    assert torch.allclose(of_velocity, of_noise / walk.kept_T[t - 1], rtol=1e-3)

@@ -97,6 +97,11 @@ def sampler_named(name: str) -> Callable[[Eps, Sequence[float], Tensor, Sequence
     return SAMPLERS[name]
 
 
+def from_velocity(v: Eps, kept: Sequence[float]) -> Eps:
+    """The noise where a network says v (`NoiseProcess.velocity_error`): eps = sqrt(1 - abar_t) x_t + sqrt(abar_t) v."""
+    return lambda x, t: math.sqrt(1 - kept[t]) * x + math.sqrt(kept[t]) * v(x, t)
+
+
 def within(eps: Eps, kept: Sequence[float], low: Tensor, high: Tensor) -> Eps:
     """The noise where x_0 is known to lie between two bounds: what eps says, moved so far that x_0 does (Ho 2020's code; Saharia
     2022, section 2.3: static thresholding)."""

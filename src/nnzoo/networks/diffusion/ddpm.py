@@ -10,7 +10,8 @@ Three ways back from x_T ~ N(0, I) stand in `blocks/samplers.py`: Ho's random wa
 needs about 20 of them. What noise is in pictures a U-Net says, what is in points a perceptron. The picture that is seen through the
 noise at a step is kept within what pixels can be.
 
-Ours, beside the paper's: the steps of a batch are spread evenly over all (`NoiseProcess.spread_steps`).
+Ours, beside the paper's: the steps of a batch are spread evenly over all (`NoiseProcess.spread_steps`), and the U-Net tells the
+noise as a velocity, with the loss divided by abar_t (`NoiseProcess`; Salimans & Ho 2022).
 
 Shapes: B batch, C H W picture, D numbers of a point, T steps of noise.
 """
@@ -31,7 +32,7 @@ from nnzoo.blocks.picture_denoiser import PictureDenoiser
 from nnzoo.blocks.point_denoiser import PointDenoiser
 from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.rows import summed
-from nnzoo.blocks.samplers import SamplerName, sampler_named, way_back, within
+from nnzoo.blocks.samplers import SamplerName, from_velocity, sampler_named, way_back, within
 from nnzoo.blocks.unet import MULTIPLE
 from nnzoo.core.abilities import Samples
 from nnzoo.core.dataset import Batch
@@ -142,8 +143,8 @@ class DDPM(Network):
             codes_B = inputs[self.made.label] if self.made.labels else None
             mean_C11, std_C11 = (x.new_tensor(by_channel).view(-1, 1, 1) for by_channel in (self.picture.mean, self.picture.std))
             black_C11, white_C11 = -mean_C11 / std_C11, (1 - mean_C11) / std_C11
-            eps = self.denoiser.eps(times, codes_B, c.guidance if guidance is None else guidance)
-            eps = within(eps, kept, black_C11, white_C11)
+            v = self.denoiser.eps(times, codes_B, c.guidance if guidance is None else guidance)
+            eps = within(from_velocity(v, kept), kept, black_C11, white_C11)
         return sampler_named(name)(eps, kept, x, times)
 
     def noise_like(self, rows: int) -> dict[str, Tensor]:
@@ -164,12 +165,12 @@ class DDPM(Network):
     # ---- learning
 
     def noise_loss(self, batch: Batch, clock: Clock) -> Loss:
-        """||eps - eps_theta(sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps, t, c)||^2, steps spread over the batch, labels dropped."""
+        """||eps - eps_theta(x_t, t, c)||^2, of pictures divided by abar_t; steps spread over the batch, labels dropped."""
         denoiser, value, t_B = self.denoiser, batch[self.made.name], self.walk.spread_steps(len(batch))
         if isinstance(denoiser, PointDenoiser):
             return summed(self.walk.error(lambda x, t: denoiser(x, denoiser.times(t)), value.numeric_BF, t_B), batch)
         codes_B = denoiser.dropped(batch[self.made.label], self.config.drop) if self.made.labels else None
-        return summed(self.walk.error(lambda x, t: denoiser(x, t, codes_B), value, t_B), batch)
+        return summed(self.walk.velocity_error(lambda x, t: denoiser(x, t, codes_B), value, t_B), batch)
 
     def stages(self, task: Task) -> tuple[Stage, ...]:
         c, points = self.config, self.picture is None
