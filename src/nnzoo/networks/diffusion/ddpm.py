@@ -135,7 +135,7 @@ class DDPM(Network):
         if steps is None and name != "ancestral":
             steps = min(c.sampling_steps, c.steps)
         kept = self.walk.kept
-        times = way_back(kept, steps)
+        times = way_back(kept, steps, power=1.0 if name == "ancestral" else 2.0)
         if isinstance(self.denoiser, PointDenoiser):
             eps = self.denoiser.eps(times)
         else:

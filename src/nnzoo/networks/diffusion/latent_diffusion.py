@@ -176,7 +176,7 @@ class LatentDiffusion(Network):
             raise ConfigError("it learned without labels, so that there is nothing to guide by; leave guidance out")
         if steps is None and name != "ancestral":
             steps = min(c.sampling_steps, self.walk.steps)
-        times = way_back(kept, steps)
+        times = way_back(kept, steps, power=1.0 if name == "ancestral" else 2.0)
         if isinstance(self.denoiser, PointDenoiser):
             eps = self.denoiser.eps(times)
         else:
