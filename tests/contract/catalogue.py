@@ -222,7 +222,7 @@ SETTINGS: dict[str, dict[str, Any]] = {  # kinds that would take long with their
     "gru": {"hidden": 64},
     "latent_diffusion": {
         "codec_widths": (16,),
-        "widths": (16, 32),
+        "widths": (16,),
         "picture_batch": 64,
         "picture_lr": 3e-3,
         "picture_ema": 0.98,

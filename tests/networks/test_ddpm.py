@@ -22,7 +22,7 @@ from nnzoo.training.loop import train
 from nnzoo.training.settings import Settings
 
 POINTS = Spec(inputs={"point": Table(numeric=("x", "y"), mean=(0.0, 0.0), std=(1.0, 1.0))}, train_size=1000)
-PICTURE = Image(channels=1, height=8, width=8, mean=(0.25,), std=(0.4,))
+PICTURE = Image(channels=1, height=8, width=8, mean=(0.375,), std=(0.4,))
 PICTURES = Spec(inputs={"image": PICTURE}, train_size=1000)
 LABELLED = Spec(inputs={"side": Classes(labels=("left", "right"))}, outputs={"image": PICTURE}, train_size=1000)
 SMALL = {"widths": (8, 16), "width": 16}
@@ -86,12 +86,13 @@ def test_it_makes_four_modes_of_points() -> None:
 
 
 def bars(labelled: bool) -> Dataset:
-    """Pictures with a bright column in the left half or the right one, half as bright or more; one label in ten is missing."""
+    """Pictures whose left half or right one is bright, more or less; one label in ten is missing."""
     draw = torch.Generator().manual_seed(0)
-    codes_N, column_N = torch.randint(2, (512,), generator=draw), torch.randint(4, (512,), generator=draw)
+    codes_N = torch.randint(2, (512,), generator=draw)
     pixels = torch.zeros(512, 1, 8, 8)
     bright_N = 0.5 + 0.5 * torch.rand(512, generator=draw)
-    pixels[torch.arange(512), 0, :, 4 * codes_N + column_N] = bright_N[:, None]
+    pixels[codes_N == 0, ..., :4] = bright_N[codes_N == 0, None, None, None]
+    pixels[codes_N == 1, ..., 4:] = bright_N[codes_N == 1, None, None, None]
     if not labelled:
         return Dataset(PICTURES, {"image": {"pixels": pixels}})
     known_N = torch.where(torch.rand(512, generator=draw) < 0.1, -1, codes_N)
@@ -109,7 +110,7 @@ def test_labels_are_obeyed_and_guidance_of_none_does_not_heed_them() -> None:
     net = train(
         network(LABELLED, OF_LABELS, widths=(16,), lr=4e-3, batch=64, ema=0.98, bfloat16=False, sampling_steps=15),
         Parts(data, None, None),
-        Settings(budget="250steps"),
+        Settings(budget="200steps"),
     ).network.eval()
     torch.manual_seed(1)
     condition = torch.arange(200) % 2
@@ -117,7 +118,7 @@ def test_labels_are_obeyed_and_guidance_of_none_does_not_heed_them() -> None:
         for how in ({}, {"sampler": "ddim", "steps": 10, "guidance": 3.0}):
             left, right = sides(net.sample(200, condition, **how))  # type: ignore[operator]
             assert float(((right > left) == condition.bool()).float().mean()) > 0.9, how
-            assert bool((torch.minimum(left, right) < 1).float().mean() > 0.8), how
+            assert bool((torch.minimum(left, right) < 5).float().mean() > 0.8), how
         left, right = sides(net.sample(200, condition, guidance=0.0))  # type: ignore[operator]
         assert 0.35 < float(((right > left) == condition.bool()).float().mean()) < 0.65
         made = net.noise_like(4000)["side"]  # type: ignore[operator]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nnzoo.blocks.noise_process import NoiseProcess
 from nnzoo.blocks.noise_schedules import cosine_betas, linear_betas, scaled_linear_betas
-from nnzoo.blocks.samplers import ancestral, beside_guess, ddim, dpm_solver, sampler_named, way_back, within
+from nnzoo.blocks.samplers import ancestral, ddim, dpm_solver, from_velocity, sampler_named, way_back, within
 from nnzoo.core.errors import ConfigError
 
 MEAN, STD = 0.7, 0.3
@@ -48,12 +48,14 @@ def test_dpm_solver_is_of_second_order_and_ddim_of_first() -> None:
 
 
 @pytest.mark.parametrize("betas", [linear_betas, cosine_betas])
-@pytest.mark.parametrize(("name", "steps", "off"), [("ancestral", None, 0.01), ("dpm_solver", 50, 0.03), ("ddim", 200, 0.03)])
+@pytest.mark.parametrize(("name", "steps", "off"), [("ancestral", None, 0.01), ("dpm_solver", 25, 0.03), ("ddim", 200, 0.03)])
 def test_every_way_back_ends_at_the_data(betas: Callable[[int], Tensor], name: str, steps: int | None, off: float) -> None:
     kept = NoiseProcess(betas(1000)).kept
     torch.manual_seed(2)
     x = torch.randn(40_000, dtype=torch.float64)
-    made = sampler_named(name)(gaussian_noise(kept), kept, (x - x.mean()) / x.std(), way_back(kept, steps))
+    made = sampler_named(name)(
+        gaussian_noise(kept), kept, (x - x.mean()) / x.std(), way_back(kept, steps, power=1.0 if name == "ancestral" else 2.0)
+    )
     assert float(made.mean()) == pytest.approx(MEAN, abs=0.006)
     assert float(made.std()) == pytest.approx(STD, rel=off)
 
@@ -132,8 +134,8 @@ def test_steps_of_a_batch_are_spread_over_all_and_none_is_likelier() -> None:
 
 def test_a_way_back_has_as_many_steps_as_wanted_and_begins_where_something_is_left() -> None:
     kept = NoiseProcess(cosine_betas(1000)).kept
-    for steps in (1, 7, 20, 500):
-        times = way_back(kept, steps)
+    for steps, power in product((1, 7, 20, 500), (1.0, 2.0)):
+        times = way_back(kept, steps, power)
         assert len(times) == steps + 1 and times[-1] == 0 and times == tuple(sorted(set(times), reverse=True))
         assert kept[times[0]] >= 3e-5 > kept[times[0] + 1]
     assert way_back(NoiseProcess(linear_betas(1000)).kept) == tuple(range(1000, -1, -1))
@@ -152,13 +154,17 @@ def test_bounds_hold_what_is_seen_through_the_noise_and_change_nothing_inside_th
     assert torch.allclose(x_0, torch.tensor([1.0, 0.5 / math.sqrt(0.5), -1.0]), atol=1e-6)
 
 
-def test_the_linear_guess_is_the_noise_of_data_that_are_normal_and_samplers_start_from_the_same() -> None:
+def test_a_velocity_is_the_noise_told_in_another_way_and_its_error_that_of_the_noise_over_what_is_kept() -> None:
     walk = NoiseProcess(linear_betas(50))
-    x, t = torch.randn(4, 1, 2, 2), torch.tensor([1, 9, 30, 50])
-    guess = walk.guess(x, t)
-    exact = torch.stack(
-        [math.sqrt(1 - walk.kept[k]) / (walk.kept[k] + 1 - walk.kept[k]) * x[row] for row, k in enumerate(t.tolist())]
-    )
-    assert torch.allclose(guess, exact, atol=1e-6)
-    rest = beside_guess(lambda x, t: torch.full_like(x, 0.25), walk.kept)
-    assert torch.allclose(rest(x[1], 9), guess[1] + 0.25, atol=1e-6)
+    x_0, t = torch.randn(4, 1, 2, 2), torch.tensor([1, 9, 30, 50])
+    v = torch.randn(4, 1, 2, 2)
+    torch.manual_seed(4)
+    of_velocity = walk.velocity_error(lambda x, t: v, x_0, t)
+    torch.manual_seed(4)
+
+    def told(x_t: Tensor, t_B: Tensor) -> Tensor:
+        rows = [from_velocity(lambda x, t, one=one: one, walk.kept)(x, t) for one, x, t in zip(v, x_t, t_B.tolist())]
+        return torch.stack(rows)
+
+    of_noise = walk.error(told, x_0, t)
+    assert torch.allclose(of_velocity, of_noise / walk.kept_T[t - 1], rtol=1e-3)

@@ -2,6 +2,11 @@
 
     q(x_t|x_0) = N(sqrt(abar_t) x_0, (1 - abar_t) I)                                                   (Ho 2020, eq. 4)
     L = E ||eps - eps_theta(sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps, t)||^2                             (Ho 2020, eq. 14)
+    L / abar_t = E ||v - v_theta||^2,  v = sqrt(abar_t) eps - sqrt(1 - abar_t) x_0,
+    eps_theta = sqrt(1 - abar_t) x_t + sqrt(abar_t) v_theta                               (Salimans & Ho 2022, appendix D)
+
+The last two tell the noise in another way: v is noise where there is little, and data where there is much, so that a small error of
+the network stays a small error of the picture; at equal time much better pictures are learned.
 
 Shapes: B batch, T steps; data may have any shape after B.
 """
@@ -35,11 +40,6 @@ class NoiseProcess(nn.Module):
         kept_B = self.kept_T[t_B - 1].view(-1, *[1] * (x_0.ndim - 1))
         return kept_B.sqrt() * x_0 + (1 - kept_B).sqrt() * eps
 
-    def guess(self, x_t: Tensor, t_B: Tensor) -> Tensor:
-        """sqrt(1 - abar_t) x_t: of all guesses of eps that are linear in x_t the best, where data have mean 0 and variance 1. A
-        network that is asked for the rest need not pass on x_t where there is nothing else to see (Karras 2022, section 5)."""
-        return (1 - self.kept_T[t_B - 1]).sqrt().view(-1, *[1] * (x_t.ndim - 1)) * x_t
-
     def any_steps(self, rows: int) -> Tensor:
         """A random step for each row (B, 1 to T)."""
         return torch.randint(1, self.steps + 1, (rows,), device=self.kept_T.device)
@@ -54,3 +54,10 @@ class NoiseProcess(nn.Module):
         """||eps - eps_theta(x_t, t)||^2 of each row (B), a mean over its numbers."""
         eps = torch.randn_like(x_0)
         return ((eps - eps_theta(self.noisy(x_0, t_B, eps), t_B)) ** 2).flatten(1).mean(1)
+
+    def velocity_error(self, v_theta: Callable[[Tensor, Tensor], Tensor], x_0: Tensor, t_B: Tensor) -> Tensor:
+        """||v - v_theta(x_t, t)||^2 of each row (B), a mean over its numbers: the error of the noise, divided by abar_t."""
+        eps = torch.randn_like(x_0)
+        kept_B = self.kept_T[t_B - 1].view(-1, *[1] * (x_0.ndim - 1))
+        v = kept_B.sqrt() * eps - (1 - kept_B).sqrt() * x_0
+        return ((v - v_theta(self.noisy(x_0, t_B, eps), t_B)) ** 2).flatten(1).mean(1)

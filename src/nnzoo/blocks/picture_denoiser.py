@@ -3,6 +3,9 @@
     eps(x_t, t, c) with c dropped with probability p while learning                                  (Ho & Salimans 2022, alg. 1)
     eps = eps(x_t, t, none) + g (eps(x_t, t, c) - eps(x_t, t, none))                                 (the same, eq. 6, g = 1 + w)
 
+Whoever trains it decides whether it tells noise or velocity (`noise_process.py`); guidance is the same for both, which differ by a
+share of x_t.
+
 g = 0 makes pictures of any label, 1 those of the label as they are, more than 1 those that are typical of it.
 
 Shapes: B batch, C H W picture, S steps of a sampler, E numbers that the U-Net is told, K labels.

@@ -32,14 +32,19 @@ SamplerName = Literal["dpm_solver", "ddim", "ancestral"]
 LEAST_KEPT = 3e-5  # of the data: where less is left, x_0 cannot be told from noise, and the way back may as well begin later
 
 
-def way_back(kept: Sequence[float], steps: int | None = None, least: float = LEAST_KEPT) -> tuple[int, ...]:
-    """Falling steps, as many as wanted (None: all), evenly spread, then 0. Raises ConfigError where there are not so many."""
+def way_back(kept: Sequence[float], steps: int | None = None, power: float = 1.0, least: float = LEAST_KEPT) -> tuple[int, ...]:
+    """Falling steps, as many as wanted (None: all), then 0. Raises ConfigError where there are not so many.
+
+    With `power` 1 they are evenly spread; with 2 they lie closer where little noise is left (Song 2021, appendix D.2), so that the
+    last of few steps need not jump over what is finer than its noise.
+    """
     last = max(t for t, share in enumerate(kept) if share >= least or t == 1)
     if steps is None:
         return tuple(range(last, -1, -1))
     if not 1 <= steps <= last:
         raise ConfigError(f"steps={steps}: there are {last} steps from noise to data; give a number from 1 to {last}")
-    return tuple(-(-last * (steps - k) // steps) for k in range(steps + 1))
+    left = range(steps, -1, -1)
+    return tuple(max(n, math.ceil(last * (n / steps) ** power - 1e-9)) for n in left)
 
 
 def ancestral(
@@ -97,9 +102,9 @@ def sampler_named(name: str) -> Callable[[Eps, Sequence[float], Tensor, Sequence
     return SAMPLERS[name]
 
 
-def beside_guess(rest: Eps, kept: Sequence[float]) -> Eps:
-    """The noise where a network says what is missing to the linear guess (`NoiseProcess.guess`)."""
-    return lambda x, t: math.sqrt(1 - kept[t]) * x + rest(x, t)
+def from_velocity(v: Eps, kept: Sequence[float]) -> Eps:
+    """The noise where a network says v (`NoiseProcess.velocity_error`): eps = sqrt(1 - abar_t) x_t + sqrt(abar_t) v."""
+    return lambda x, t: math.sqrt(1 - kept[t]) * x + math.sqrt(kept[t]) * v(x, t)
 
 
 def within(eps: Eps, kept: Sequence[float], low: Tensor, high: Tensor) -> Eps:

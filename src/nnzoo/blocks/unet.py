@@ -49,7 +49,8 @@ class Norm(nn.GroupNorm):
         self.silu = silu
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        weight_C, bias_C = self.weight, self.bias
+        weight_C: Tensor = self.weight
+        bias_C: Tensor = self.bias
         if x_BCHW.is_cuda:  # a processor mixes precisions by itself
             weight_C, bias_C = weight_C.to(x_BCHW.dtype), bias_C.to(x_BCHW.dtype)
         y_BCHW = F.group_norm(x_BCHW, self.num_groups, weight_C, bias_C, self.eps)
@@ -116,8 +117,11 @@ class Doubled(Conv):
         super().__init__(channels, channels, 3, padding=1)
 
     def forward(self, x_BCHW: Tensor, biased: bool = True) -> Tensor:
-        w_OI33 = self.weight.to(x_BCHW.dtype)
-        w_IO44 = F.avg_pool2d(F.pad(w_OI33, (1, 1, 1, 1)), 2, 1, divisor_override=1).flip(2, 3).transpose(0, 1)
+        w_OI44 = self.weight.to(x_BCHW.dtype)
+        for side in (2, 3):
+            w0, w1, w2 = w_OI44.unbind(side)
+            w_OI44 = torch.stack((w2, w1 + w2, w0 + w1, w0), side)
+        w_IO44 = w_OI44.transpose(0, 1)
         assert self.bias is not None
         return F.conv_transpose2d(x_BCHW, w_IO44, self.bias.to(x_BCHW.dtype), stride=2, padding=1)
 
@@ -190,8 +194,8 @@ class UNet(nn.Module):
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)  # type: ignore[arg-type]
         self.multiple = patch * 2 ** (levels - 1)
-        residuals = [module for module in self.modules() if isinstance(module, Residual)]
-        self.sizes = [residual.conv1.out_channels for residual in residuals]
+        self.residuals = [module for module in self.modules() if isinstance(module, Residual)]  # no module list: they are there
+        self.sizes = [residual.conv1.out_channels for residual in self.residuals]
         self.tell = nn.Linear(self.width, sum(self.sizes))
         self.seen, self.noise = Probe(), Probe()
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -200,8 +204,7 @@ class UNet(nn.Module):
         """What all blocks are told of steps t (B) and of conditions, vectors as wide as `width`: (B E), in float32."""
         u_BU = self.times(sinusoids(t_B, self.enter.out_channels))
         told_BE = self.tell(F.silu(u_BU if condition_BU is None else u_BU + condition_BU))
-        biases = [m.conv1.bias for m in self.modules() if isinstance(m, Residual)]
-        return told_BE + torch.cat(biases)  # type: ignore[arg-type]
+        return told_BE + torch.cat([residual.conv1.bias for residual in self.residuals])  # type: ignore[misc]
 
     def forward(self, x_BCHW: Tensor, told_BE: Tensor, context_BTD: Tensor | None = None) -> Tensor:
         """The noise in noisy pictures, of which all is `told` (B E, or 1 E for all)."""

@@ -10,14 +10,15 @@ Three ways back from x_T ~ N(0, I) stand in `blocks/samplers.py`: Ho's random wa
 needs about 20 of them. What noise is in pictures a U-Net says, what is in points a perceptron. The picture that is seen through the
 noise at a step is kept within what pixels can be.
 
-Ours, beside the paper's: the steps of a batch are spread evenly over all, and the U-Net is asked for what is missing to the best
-linear guess of the noise (`NoiseProcess.spread_steps` and `guess`).
+Ours, beside the paper's: the steps of a batch are spread evenly over all (`NoiseProcess.spread_steps`), and the U-Net tells the
+noise as a velocity, with the loss divided by abar_t (`NoiseProcess`; Salimans & Ho 2022).
 
 Shapes: B batch, C H W picture, D numbers of a point, T steps of noise.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -31,7 +32,7 @@ from nnzoo.blocks.picture_denoiser import PictureDenoiser
 from nnzoo.blocks.point_denoiser import PointDenoiser
 from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.rows import summed
-from nnzoo.blocks.samplers import SamplerName, beside_guess, sampler_named, way_back, within
+from nnzoo.blocks.samplers import SamplerName, from_velocity, sampler_named, way_back, within
 from nnzoo.blocks.unet import MULTIPLE
 from nnzoo.core.abilities import Samples
 from nnzoo.core.dataset import Batch
@@ -44,15 +45,15 @@ from nnzoo.core.search import Choice, LogUniform, Space, Uniform
 from nnzoo.core.task import Task
 
 LARGE = 24  # pixels a side
-SCHEDULES = {"linear": linear_betas, "cosine": cosine_betas}
+SCHEDULES: dict[str, Callable[[int], Tensor]] = {"linear": linear_betas, "cosine": cosine_betas}
 
 
 class Config(NetworkConfig):
     """Constants of the noise, of the two sorts of network, of the way back, and of the descent."""
 
     steps: int = Field(1000, ge=2)  # T
-    schedule: Literal["linear", "cosine"] = "cosine"  # Ho 2020, Nichol & Dhariwal 2021
-    widths: tuple[int, ...] = Field((32, 64, 64), min_length=1)  # channels of each level of the U-Net
+    schedule: Literal["linear", "cosine"] = "linear"  # Ho 2020, Nichol & Dhariwal 2021
+    widths: tuple[int, ...] = Field((32, 64), min_length=1)  # channels of each level of the U-Net
     blocks: int = Field(1, ge=1)  # of each level
     attends: int = Field(1, ge=0)  # how many of the lowest levels
     patch: int = Field(0, ge=0)  # pixels a side of a square that is read as one place; 0: 2 where pictures have 24 pixels a side
@@ -64,15 +65,15 @@ class Config(NetworkConfig):
     guidance: float = Field(2.0, ge=0)  # g
     sampler: SamplerName = "dpm_solver"
     sampling_steps: int = Field(25, ge=1)
-    lr: float = Field(1e-3, gt=0)
+    lr: float = Field(2e-3, gt=0)
     point_lr: float = Field(5e-3, gt=0)
-    ema: float = Field(0.995, ge=0, lt=1)
+    ema: float = Field(0.99, ge=0, lt=1)
     batch: int = Field(64, ge=1)
     epochs: int = Field(40, ge=1)
     point_epochs: int = Field(200, ge=1)
     search: ClassVar[Space] = {
         "schedule": Choice(("linear", "cosine")),
-        "widths": Choice(((16, 32, 64), (32, 64, 64), (32, 64, 128))),
+        "widths": Choice(((32, 64), (64, 64), (32, 64, 64), (64, 128))),
         "width": Choice((64, 128, 256)),
         "dropout": Uniform(0, 0.3),
         "lr": LogUniform(2e-4, 4e-3),
@@ -134,7 +135,7 @@ class DDPM(Network):
         if steps is None and name != "ancestral":
             steps = min(c.sampling_steps, c.steps)
         kept = self.walk.kept
-        times = way_back(kept, steps)
+        times = way_back(kept, steps, power=1.0 if name == "ancestral" else 2.0)
         if isinstance(self.denoiser, PointDenoiser):
             eps = self.denoiser.eps(times)
         else:
@@ -142,8 +143,8 @@ class DDPM(Network):
             codes_B = inputs[self.made.label] if self.made.labels else None
             mean_C11, std_C11 = (x.new_tensor(by_channel).view(-1, 1, 1) for by_channel in (self.picture.mean, self.picture.std))
             black_C11, white_C11 = -mean_C11 / std_C11, (1 - mean_C11) / std_C11
-            eps = self.denoiser.eps(times, codes_B, c.guidance if guidance is None else guidance)
-            eps = within(beside_guess(eps, kept), kept, black_C11, white_C11)
+            v = self.denoiser.eps(times, codes_B, c.guidance if guidance is None else guidance)
+            eps = within(from_velocity(v, kept), kept, black_C11, white_C11)
         return sampler_named(name)(eps, kept, x, times)
 
     def noise_like(self, rows: int) -> dict[str, Tensor]:
@@ -164,12 +165,12 @@ class DDPM(Network):
     # ---- learning
 
     def noise_loss(self, batch: Batch, clock: Clock) -> Loss:
-        """||eps - eps_theta(sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps, t, c)||^2, steps spread over the batch, labels dropped."""
+        """||eps - eps_theta(x_t, t, c)||^2, of pictures divided by abar_t; steps spread over the batch, labels dropped."""
         denoiser, value, t_B = self.denoiser, batch[self.made.name], self.walk.spread_steps(len(batch))
         if isinstance(denoiser, PointDenoiser):
             return summed(self.walk.error(lambda x, t: denoiser(x, denoiser.times(t)), value.numeric_BF, t_B), batch)
         codes_B = denoiser.dropped(batch[self.made.label], self.config.drop) if self.made.labels else None
-        return summed(self.walk.error(lambda x, t: self.walk.guess(x, t) + denoiser(x, t, codes_B), value, t_B), batch)
+        return summed(self.walk.velocity_error(lambda x, t: denoiser(x, t, codes_B), value, t_B), batch)
 
     def stages(self, task: Task) -> tuple[Stage, ...]:
         c, points = self.config, self.picture is None

@@ -9,8 +9,8 @@ Stage 2, the denoiser, on codes of the frozen codec, shifted and scaled to unit 
 
 Making data: z_T ~ N(0, I), then back to z_0 by a sampler of `blocks/samplers.py`, x = D(z_0). Points go through all steps of the
 random walk (Ho 2020, algorithm 2, sigma_t^2 = beta_t), pictures by DPM-Solver++. Labels, where there are some, guide the denoiser
-(Ho & Salimans 2022) and are none of the codec's business. Ours, beside the papers': of pictures the steps of a batch are spread
-evenly over all, and the U-Net is asked for what is missing to the best linear guess of the noise (`NoiseProcess`).
+(Ho & Salimans 2022) and are none of the codec's business. Of pictures the steps of a batch are
+spread evenly over all, and the U-Net tells the noise as a velocity (`NoiseProcess`).
 
 Shapes: B batch, D numbers of a point, C H W picture, Z numbers of a code (of pictures: channels of h w places), T steps, W width.
 """
@@ -34,7 +34,7 @@ from nnzoo.blocks.picture_denoiser import PictureDenoiser
 from nnzoo.blocks.point_denoiser import PointDenoiser
 from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.rows import summed
-from nnzoo.blocks.samplers import SamplerName, ancestral, beside_guess, sampler_named, way_back
+from nnzoo.blocks.samplers import SamplerName, ancestral, from_velocity, sampler_named, way_back
 from nnzoo.blocks.unet import MULTIPLE
 from nnzoo.core.abilities import Encodes, Samples
 from nnzoo.core.dataset import Batch, Parts
@@ -176,12 +176,12 @@ class LatentDiffusion(Network):
             raise ConfigError("it learned without labels, so that there is nothing to guide by; leave guidance out")
         if steps is None and name != "ancestral":
             steps = min(c.sampling_steps, self.walk.steps)
-        times = way_back(kept, steps)
+        times = way_back(kept, steps, power=1.0 if name == "ancestral" else 2.0)
         if isinstance(self.denoiser, PointDenoiser):
             eps = self.denoiser.eps(times)
         else:
             codes_B = inputs[self.made.label] if self.made.labels else None
-            eps = beside_guess(self.denoiser.eps(times, codes_B, c.guidance if guidance is None else guidance), kept)
+            eps = from_velocity(self.denoiser.eps(times, codes_B, c.guidance if guidance is None else guidance), kept)
         return self.decode(self.code(sampler_named(name)(eps, kept, z, times)))
 
     def noise_like(self, rows: int) -> dict[str, Tensor]:
@@ -255,7 +255,7 @@ class LatentDiffusion(Network):
         if isinstance(denoiser, PictureDenoiser):
             codes_B = denoiser.dropped(batch[self.made.label], self.config.drop) if self.made.labels else None
             t_B = self.walk.spread_steps(len(batch))
-            return summed(self.walk.error(lambda x, t: self.walk.guess(x, t) + denoiser(x, t, codes_B), z, t_B), batch)
+            return summed(self.walk.velocity_error(lambda x, t: denoiser(x, t, codes_B), z, t_B), batch)
         t_B = self.walk.any_steps(len(batch))
         return summed(self.walk.error(lambda x, t: denoiser(x, denoiser.times(t)), z, t_B), batch)
 
