@@ -89,7 +89,7 @@ def raced(tmp_path_factory):
     folder = tmp_path_factory.mktemp("race")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NNZOO_CACHE", str(folder / "cache"))
-        config = {"recall": {"noise": 0.05}, "mixer": {"mixed": 0.3}, "noisy": {"mixed": 0.3, "noise": 0.7}}
+        config = {"recall": {"noise": 0.05}, "mixer": {"mixed": 0.5}, "noisy": {"mixed": 0.5, "noise": 0.5}}
         kinds = [Recall, Mixer, Noisy]
         yield compare(
             "digits",
@@ -111,7 +111,8 @@ def test_generators_are_ranked_by_their_distance(raced):
     assert {"gaussian", "independent-pixels"} <= set(order)
     mixer = raced.entry("mixer")
     assert mixer.low < mixer.mean < mixer.high and len(mixer.scores) == len(mixer.validation) == 2
-    assert {"precision", "recall", "classes_found", "confidence", "label_kl", "copied", "energy_distance"} == set(mixer.other_scores)
+    others = {"precision", "recall", "classes_found", "confidence", "label_kl", "copied", "energy_distance"}
+    assert others == set(mixer.other_scores)
     assert raced.bound["frechet_distance"] < mixer.mean and raced.bound["frechet_distance"] < raced.floor
     assert "training part" not in order and "bootstrap" in raced.interval
 
@@ -123,7 +124,8 @@ def test_a_copier_is_flagged_and_cannot_win(raced):
     assert raced.verdict.text.startswith("recall copies training rows")
     assert raced.verdict.recommended != "recall" and "recall" not in raced.verdict.tied
     facts = raced.to_json()
-    assert facts["bound"] and "never" not in facts["judged_by"] and facts["entries"][0]["copies"] in (True, False)
+    assert facts["bound"]["copied"] == 1 and "classifier trained here" in facts["judged_by"]
+    assert {entry["kind"]: entry["copies"] for entry in facts["entries"]}["recall"] is True
 
 
 def test_the_report_shows_what_each_has_made_and_the_judge(raced):
@@ -138,6 +140,7 @@ def test_the_report_shows_what_each_has_made_and_the_judge(raced):
 
 def test_pictures_of_labels_are_ranked_by_what_a_classifier_learns_from_them(tmp_path, monkeypatch):
     monkeypatch.setenv("NNZOO_CACHE", str(tmp_path))
+    monkeypatch.setattr("nnzoo.comparing.judging.pictures.TAUGHT_STEPS", 100)
     raced = compare(
         "digits",
         task="class-conditional-image-generation",
@@ -151,9 +154,9 @@ def test_pictures_of_labels_are_ranked_by_what_a_classifier_learns_from_them(tmp
     )
     assert raced.metric == "gan_train" and raced.higher_is_better
     made, plain = raced.entry("oflabels"), raced.entry("independent-pixels")
-    assert made.mean > 0.85 and made.other_scores["gan_test"] > 0.85 and 0 < made.low < made.mean
+    assert made.mean > 0.75 and made.other_scores["gan_test"] > 0.85 and 0 < made.low < made.mean
     assert made.other_scores["frechet_distance"] < plain.other_scores["frechet_distance"]
-    assert raced.bound["gan_train"] > 0.9
+    assert raced.bound["gan_train"] > 0.8
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Made by oflabels" in page and "GAN-train accuracy" in page
 

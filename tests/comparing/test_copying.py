@@ -37,8 +37,8 @@ def test_false_alarms_are_rare_and_copies_are_caught():
 
 def test_typical_rows_are_no_copies():
     train, held = clusters(0, 800), clusters(1, 400)
-    typical = clusters(2, 400, spread=0.1)  # nearer to their nearest training row than any held-out row is to its own
-    assert torch.cdist(typical, train).amin(1).mean() < 0.8 * torch.cdist(held, train).amin(1).mean()
+    typical = clusters(2, 400, spread=0.5)  # nearer to their nearest training row than held-out rows are to theirs
+    assert torch.cdist(typical, train).amin(1).mean() < 0.9 * torch.cdist(held, train).amin(1).mean()
     assert not copying(ratios(typical, train)[0], ratios(held, train)[0]).flagged
 
 
@@ -51,6 +51,7 @@ def test_the_share_is_that_below_the_quantile_of_held_out_rows():
 
 def test_pictures_that_were_moved_by_a_pixel_or_made_noisy_are_found_again():
     pictures = torch.from_numpy(load_digits().images).float()[:, None] / 8 - 1
+    pictures = pictures[torch.randperm(len(pictures), generator=torch.Generator().manual_seed(1))]
     train, held, fresh = pictures[:1000], pictures[1000:1300], pictures[1300:1600]
     looked_for = (coarse(train), lambda rows: train[rows])
     usual = ratios_of_pictures(held, *looked_for)[0]

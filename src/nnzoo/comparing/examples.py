@@ -176,7 +176,6 @@ def _made(comparison: Comparison, best: Entry, colour: str) -> list[tuple[str, s
     ((name, field),) = test.spec.inputs.items()
     if made is None:
         return []
-    restore = comparison.prepared.preprocessing.restore
     some = torch.randperm(len(test), generator=generator(comparison.seeds[0], 7))[: len(made)]
     if isinstance(field, Image):
         return _made_pictures(comparison)

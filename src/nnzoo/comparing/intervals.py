@@ -15,8 +15,8 @@ interval of Agresti & Min (2005, "Simple improved confidence intervals for compa
 an entrant's own share gets Wilson's interval (1927) with the number of rows that V implies. Neither is ever without width, which
 the plain bootstrap of 100 % right is, and both hold at 20 rows. An entrant's own error (RMSE, 1 - R2, ...) is skewed, its logarithm
 hardly: its interval is made there, and an R2 never reaches beyond 1. Where a score compares whole sets (the distance of made from
-real pictures), an evaluation may bring the score in resamples of both sets itself, which stand for those of rows; where it does not,
-only seeds tell: intervals are then Student's and Welch's.
+real pictures), an evaluation may bring the score in resamples of both sets, which stand for those of rows; where it does not, only
+seeds tell: intervals are then Student's and Welch's.
 
 R resamples, N rows, S seeds, C columns of sums.
 """

@@ -10,6 +10,7 @@ import numpy as np
 from nnzoo.core.errors import DataError
 
 LABELS, ORIGIN = "labels.csv", "origin.json"  # beside pictures that were made: what each was to be, and who made them
+BESIDE = (LABELS, ORIGIN)
 _TOLD = frozenset({"readme.md", "readme.txt", "readme", "license", "license.txt", "thumbs.db", LABELS, ORIGIN})
 PARTS = {
     "train": "train",

@@ -25,8 +25,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from nnzoo.core.errors import DataError
-from nnzoo.data.beside import labels_beside, origin_note
 from nnzoo.data.archives import need_file, open_zip, read_entry, unreadable
+from nnzoo.data.beside import labels_beside, origin_note
 from nnzoo.data.folders import arrange, files_below, passed_over, visible
 from nnzoo.data.idx import idx_files, is_idx, read_idx
 from nnzoo.data.image_arrays import read_npy, read_npz

@@ -69,8 +69,8 @@ _MODULES |= {"picture-pairs": "picture_pair"}
 class Prepared:
     """A data set ready for learning. `raw` is as it was opened; `rows` says which of its rows each part holds (a long text, whose
     parts are no rows, and parts that came from other sources have none). `others` has the parts that came from other sources: as
-    opened, and which rows of that. `split` is how rows were divided, `dropped` how many copies each part has lost. `labels` are those
-    of the rows of `raw` that the task leaves out (None: there are none): nothing learns from them, but a judge may."""
+    opened, and which rows of that. `split` is how rows were divided, `dropped` how many copies each part has lost. `labels` are
+    those of the rows of `raw` that the task leaves out (None: there are none): nothing learns from them, but a judge may."""
 
     name: str
     task: Task

@@ -97,11 +97,16 @@ def _read_path(path: Path) -> Raw:
 
 
 def _read_folder(path: Path) -> Raw:
-    """A folder is of the sort of the first file below it that is of any sort."""
+    """A folder is of the sort of the first file below it that is of any sort; what stands beside made pictures is of none."""
+    from nnzoo.data.folders import BESIDE
+    from nnzoo.data.images import SUFFIXES
+
     if (path / "digests.json").is_file():
         raise DataError(f"{path} is a saved run where data are needed; give the data first, or use it with `nnzoo predict {path}`")
     for _, folders, files in os.walk(path):
         folders.sort()
+        if any(suffix_of(Path(file)) in SUFFIXES for file in files):
+            files = [file for file in files if file not in BESIDE]
         for suffix in sorted({suffix_of(Path(file)) for file in files if not file.startswith(".") and file.lower() != "readme.md"}):
             if suffix in TEXTS:
                 from nnzoo.data.texts import read_texts

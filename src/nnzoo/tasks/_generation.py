@@ -151,8 +151,8 @@ def modes(points_ND: Any, centres_KD: Any, sigma: float) -> dict[str, float]:
     A point is good if it is within three sigma of the nearest centre; a mode is hit if at least one good point is nearest to it
     (the rule of Srivastava et al. 2017, VEEGAN, and Lin et al. 2018, PacGAN). One point in thousands is little, so `rarest` gives
     the share of all points that are good and belong to the least visited mode (1 / K would be even), and `modes_kl` is
-    sum_k p_k log(K p_k), p_k the share of good points that belong to mode k: 0 where all are visited evenly, log K where one is alone
-    (and where no point is good).
+    sum_k p_k log(K p_k), p_k the share of good points that belong to mode k: 0 where all are visited evenly, log K where one is
+    alone (and where no point is good).
     """
     points, centres = (
         torch.as_tensor(np.asarray(points_ND), dtype=torch.float64),

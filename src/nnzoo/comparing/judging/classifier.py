@@ -28,7 +28,7 @@ from nnzoo.training.settings import Settings
 
 KIND = "cnn"
 MANY = 20_000  # pictures; of fewer the judge has fewer features, since their covariance is estimated from the fewer held-out ones
-STEPS, MOST_EPOCHS = 2500, 30
+STEPS, MOST_EPOCHS = 2000, 30
 HELD_OUT = 10  # every so-manieth row
 ROWS_AT_ONCE = 500
 FORMAT = 1
@@ -86,8 +86,8 @@ def suits(image: Image, labels: tuple[str, ...]) -> str:
 
 
 def learn(data: Dataset, device: str = "auto", seed: int = 0, steps: int = STEPS, cached: bool = True) -> Classifier:
-    """A classifier trained on all rows of `data` that have a label but every tenth, which choose its epoch. Raises DataError where no
-    two labels are left."""
+    """A classifier trained on all rows of `data` that have a label but every tenth, which choose its epoch. Raises DataError where
+    no two labels are left."""
     from nnzoo.data.prepare import place
     from nnzoo.training.devices import device_of
     from nnzoo.training.loop import train
@@ -98,7 +98,7 @@ def learn(data: Dataset, device: str = "auto", seed: int = 0, steps: int = STEPS
     order = known[torch.randperm(len(known), generator=generator(seed, 41))]
     held = order[: len(order) // HELD_OUT].sort().values
     rest = order[len(order) // HELD_OUT :].sort().values
-    config = {"hidden": 64 if len(known) >= MANY else 32, "shift": 1}
+    config = {"channels": (16, 32), "hidden": 64 if len(known) >= MANY else 32, "shift": 1}
     with torch.random.fork_rng():
         network = _build(data.spec, config, seed)
     epochs = max(1, min(MOST_EPOCHS, round(steps * network.config.batch / len(rest))))

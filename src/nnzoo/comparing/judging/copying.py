@@ -3,11 +3,11 @@
     r(x) = d_1(x) / mean(d_2(x), ..., d_k(x)),     d_i the distance of x to its i-th nearest row of the training part
 
 The ratio, and not d_1 itself, since smooth or typical pictures are near to everything without being copies (Carlini et al. 2023,
-sec. 4.2, divide by the distances of the next neighbours for the same reason). Held-out rows show what r is without copying: q is
-its 1 % quantile there, and the share of made rows with r <= q is about 1 % of a generator that does not copy, as the test of Meehan et
-al. 2020 compares made with held-out rows. A generator is said to copy where the share is more than three times that of the held-out
-rows, and so much by chance has a probability below 1 in 2,000 (Fisher's exact test), in pixels or in features of the judge. Pixels are
-compared with training pictures that may be moved by a pixel in any direction, so that copies which are a little moved are found too.
+sec. 4.2, divide by the distances of the next neighbours for the same reason). Held-out rows show what r is without copying: q is its
+1 % quantile there, and the share of made rows with r <= q is about 1 % of a generator that does not copy (made rows are held against
+held-out ones as in Meehan et al. 2020). A generator is said to copy where the share is more than three times that of the held-out
+rows, and so much by chance has a probability below 1 in 2,000 (Fisher's exact test), in pixels or in features of the judge. Pixels
+are compared with training pictures that may be moved by a pixel in any direction, so that copies a little moved are found too.
 
 Shapes: N rows, M training rows, D numbers of a row, K candidates, S moves, C H W picture.
 """
@@ -65,7 +65,7 @@ def coarse(x_NCHW: Tensor) -> Tensor:
 def ratios_of_pictures(
     x_NCHW: Tensor, train_MD: Tensor, fetch: Callable[[Tensor], Tensor], k: int = NEIGHBOURS
 ) -> tuple[Tensor, Tensor]:
-    """r of each picture (N, float64) in pixels, where training pictures may be moved by one pixel; its nearest training picture (N).
+    """r of each picture (N, float64) in pixels, where training pictures may be moved by one; its nearest training picture (N).
     `train_MD` are these coarsely, `fetch` gives those of some rows (C H W each)."""
     small = min(x_NCHW.shape[2:]) < SMALL
     looked = _moved(x_NCHW) if small else [x_NCHW]
@@ -75,9 +75,7 @@ def ratios_of_pictures(
         square_NK = torch.full(near.shape, torch.inf, dtype=torch.float64, device=near.device)
         for column in range(near.shape[1]):
             twice = (near[:, :column] == near[:, column : column + 1]).any(1)
-            moved_S = [
-                (part - x).square().flatten(1).sum(1, dtype=torch.float64) for x in _moved(fetch(near[:, column]).to(part))
-            ]
+            moved_S = [(part - x).square().flatten(1).sum(1, dtype=torch.float64) for x in _moved(fetch(near[:, column]).to(part))]
             square_NK[:, column] = torch.stack(moved_S).amin(0).masked_fill(twice, torch.inf)
         _take(square_NK, near, k, found, rows)
     return torch.cat(found), torch.cat(rows)

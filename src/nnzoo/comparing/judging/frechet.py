@@ -67,8 +67,8 @@ def plain_distance(x_ND: Tensor, y_ND: Tensor) -> float:
 
 
 def frechet_distance(x_ND: Tensor, y_ND: Tensor) -> float:
-    """Squared Frechet distance of two samples of equal size, its bias of order 1 / N removed. Raises DataError with other numbers of
-    rows on the two sides (their errors would differ), or fewer than twenty."""
+    """Squared Frechet distance of two samples of equal size, its bias of order 1 / N removed. Raises DataError with other numbers
+    of rows on the two sides (their errors would differ), or fewer than twenty."""
     if len(x_ND) != len(y_ND) or len(x_ND) < FEWEST:
         raise DataError(
             f"the Frechet distance compares as many rows on either side, {FEWEST} or more, not {len(x_ND)} and {len(y_ND)}"

@@ -1,7 +1,7 @@
 """How many made rows lie where real ones do, and how much of what is real is made: improved precision and recall.
 
     M_k(X) = union of balls around x in X, each as wide as the distance from x to its k-th nearest other row of X
-    precision = share of made rows in M_k(real),   recall = share of real rows in M_k(made)      (Kynkaanniemi et al. 2019, eq. 1, 2)
+    precision = share of made rows in M_k(real),  recall = share of real rows in M_k(made)     (Kynkaanniemi et al. 2019, eq. 1, 2)
 
 with k = 3. Shapes: N real rows, M made ones, D features.
 """

@@ -60,8 +60,8 @@ HIGHER_OF_LABELS = {"gan_train": True, "gan_test": True}
 
 @dataclass
 class PictureJudge:
-    """Judges pictures by a classifier of the labelled training pictures `train` ("image" to "label"); `conditional`: labels are asked
-    for. `learn` before use."""
+    """Judges pictures by a classifier of the labelled training pictures `train` ("image" to "label"); `conditional`: labels are
+    asked for. `learn` before use."""
 
     train: Dataset
     conditional: bool = False
@@ -150,6 +150,7 @@ class PictureJudge:
 
     def _nearness(self, made: Tensor, real: Tensor, space: str) -> tuple[Tensor, Tensor, Tensor]:
         """r of made and of held-out pictures in a space, and the nearest training pictures of the made ones."""
+
         def measured(x_NCHW: Tensor) -> tuple[Tensor, Tensor]:
             x_NCHW = self._at_home(x_NCHW[: max(FEWEST_SOUGHT, min(MOST_SOUGHT, PIXELS_SOUGHT // x_NCHW[0].numel()))])
             if space == "features":
@@ -275,5 +276,3 @@ def _state_of(network: Any) -> Any:
     for tensor in network.state_dict().values():
         total = zlib.crc32(np.ascontiguousarray(tensor.detach().float().cpu().numpy()).data, total)
     return total
-
-

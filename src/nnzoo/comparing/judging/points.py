@@ -1,4 +1,4 @@
-"""What the truth of made points says of points that a network makes: modes hit, and how evenly (`modes` in tasks/_generation.py)."""
+"""What the truth of made points says of points that a network makes: modes hit, and how evenly (tasks/_generation.py)."""
 
 from __future__ import annotations
 

@@ -26,8 +26,8 @@ def section(comparison: Comparison) -> str:
     ]
     if watched:
         words.append(
-            "Copied: the share of made pictures that are as near to one training picture as only 1 % of held-out ones are; an entrant "
-            "that copies far more is flagged and left out of the verdict."
+            "Copied: the share of made pictures that are as near to one training picture as only 1 % of held-out ones are; an "
+            "entrant that copies far more is flagged and left out of the verdict."
         )
     if comparison.judged_by:
         words.append(comparison.judged_by[0].upper() + comparison.judged_by[1:] + ".")
@@ -39,7 +39,12 @@ def _cells(entry: Entry, names: list[str], watched: bool) -> list[str]:
     scores = {entry.evaluations[0].metric: entry.mean, **entry.other_scores}
     each = None if entry.latency_ms_256 is None else entry.latency_ms_256 / 256
     copied = ["yes" if entry.copies else "no"] if watched else []
-    return [*(shown(scores.get(name), name) for name in names), *copied, "-" if each is None else f"{each:.2g}", size_of(entry.bytes)]
+    return [
+        *(shown(scores.get(name), name) for name in names),
+        *copied,
+        "-" if each is None else f"{each:.2g}",
+        size_of(entry.bytes),
+    ]
 
 
 def _row(name: str, cells: list[str]) -> str:
