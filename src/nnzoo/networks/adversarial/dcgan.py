@@ -8,7 +8,7 @@ both, but neither at G's output nor at D's input; no hidden fully connected laye
 N(0, .02^2); Adam with beta1 = .5.
 
 Beside the paper's: answers wanted at real pictures are .9 (one-sided label smoothing, Salimans 2016); both rates fall to
-zero; pictures are made by the moving average of G's weights (Karras 2018), with the statistics of batch normalisation counted for it
+zero; pictures come from the moving average of G's weights (Karras 2018), with the statistics of batch normalisation counted for it
 (Brock 2019); G ends in a sigmoid, since pixels lie in 0..1 here.
 
 Shapes: B batch, Z noise, C H W picture.
