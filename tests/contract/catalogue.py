@@ -227,7 +227,7 @@ SETTINGS: dict[str, dict[str, Any]] = {  # kinds that would take long with their
 }
 STEPS: dict[str, int] = {  # of kinds with several moves or stages, where 3,000 would take long
     "cgan": 800,
-    "dcgan": 800,
+    "dcgan": 1200,
     "gan": 1500,
     "pix2pix": 200,
     "wgan_gp": 1000,
