@@ -15,6 +15,7 @@ Shapes: B batch, Z noise, K labels, L numbers that tell G of a label, C H W pict
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -43,7 +44,8 @@ class Config(NetworkConfig):
     told: int = Field(32, ge=1)  # L
     width: int = Field(32, ge=1)  # channels of the largest hidden pictures
     smooth: float = Field(0.9, gt=0.5, le=1)  # the answer wanted at real pictures
-    lr: float = Field(1.2e-3, gt=0)
+    lr: float = Field(1.2e-3, gt=0)  # of G
+    judging: float = Field(1.0, gt=0)  # D's rate is so many times G's
     ema: float = Field(0.99, ge=0, lt=1)
     batch: int = Field(32, ge=2)
     epochs: int = Field(15, ge=1)
@@ -52,6 +54,7 @@ class Config(NetworkConfig):
         "width": Choice((16, 32, 64)),
         "smooth": Uniform(0.8, 1.0),
         "lr": LogUniform(2e-4, 4e-3),
+        "judging": LogUniform(0.2, 4),
     }
 
 
@@ -154,9 +157,10 @@ class CGAN(Network):
 
     def stages(self, task: Task) -> tuple[Stage, ...]:
         c = self.config
-        adam = Adam(c.lr, betas=(0.5, 0.999), schedule=Schedule(decay="linear"))
-        discriminator = Descend("discriminator", self.discriminator_loss, ("discriminator",), adam)
-        generator = Descend("generator", self.generator_loss, ("generator",), adam)
+        forge = Adam(c.lr, betas=(0.5, 0.999), schedule=Schedule(decay="linear"))
+        judge = replace(forge, lr=c.lr * c.judging)
+        discriminator = Descend("discriminator", self.discriminator_loss, ("discriminator",), judge)
+        generator = Descend("generator", self.generator_loss, ("generator",), forge)
         play = Stage((discriminator, generator), feed=shuffled(c.batch), epochs=c.epochs, name="play", ema=c.ema)
         return (play, Stage((Solve("statistics", self.settle, chance=True),), trains=("generator",), name="settle"))
 
