@@ -4,8 +4,8 @@
     L_D = -E[log D(x | y)] - E[log(1 - D(G(z | y) | y))],     L_G = -E[log D(G(z | y) | y)]
 
 The label y enters both players (his figure 1): G reads a vector of it beside the noise. D weighs what it sees in the picture by a
-vector of the label (an inner product, Miyato & Koyama 2018) in place of his hidden layer of both, so that a picture of another label
-is found out soon. Made pictures bear the labels of the batch.
+vector of the label (an inner product, Miyato & Koyama 2018) in place of his hidden layer of both, so that another label is
+found out soon. Made pictures bear the labels of the batch.
 
 The players are those of `dcgan` in place of the paper's perceptrons, with what is added there: one-sided label smoothing (Salimans
 2016), rates that fall to zero, G's moving average (Karras 2018) with statistics of its own (Brock 2019), a sigmoid at G's end.
