@@ -238,11 +238,14 @@ SETTINGS: dict[str, dict[str, Any]] = {  # kinds that would take long with their
     "vae": {"pixels": "gaussian", "latent": 4, "hidden": (128, 64), "batch": 64, "lr": 5e-3},
     "wgan_gp": {"channels": 12},
 }
-STEPS: dict[str, int] = {  # of kinds with several moves or stages, where 3,000 would take long
+STEPS: dict[str, int] = {  # of kinds, or of kinds on some data, for which `_budget` would take long
     "cgan": 800,
-    "dcgan": 800,
-    "ddpm": 250,
+    "dcgan": 1200,
+    "ddpm": 600,
+    "ddpm digits-by-label": 300,
     "gan": 1500,
+    "latent_diffusion digits-unlabelled": 1500,
+    "latent_diffusion digits-by-label": 600,
     "pix2pix": 200,
     "vae": 1500,
     "wgan_gp": 1000,

@@ -180,7 +180,7 @@ def test_what_a_config_leaves_open_suits_the_data() -> None:
 def test_made_pictures_have_the_size_and_range_of_real_ones() -> None:
     made = painter().sample(5)
     pixels = PICTURES.inputs["picture"].restore(made)  # type: ignore[union-attr]
-    assert made.shape == (5, 2, 9, 8) and 0 <= float(pixels.min()) and float(pixels.max()) <= 1
+    assert made.shape == (5, 2, 9, 8) and float(pixels.min()) >= 0 and float(pixels.max()) <= 1
 
 
 def test_the_predict_path_exports() -> None:

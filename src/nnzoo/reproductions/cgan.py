@@ -1,9 +1,11 @@
 """Conditional GAN on Fashion-MNIST: what a classifier learns from made pictures, and what one that knows real ones says of them."""
 
+from typing import Any
+
 from nnzoo.reproductions._pictures import CONDITIONAL, pictures
 
 HOW = "Shmelkov, Schmid & Alahari 2018, How good is my GAN? (GAN-train and GAN-test; not on this set)"
-LONG = {"task": CONDITIONAL, "budget": "20epochs"}
+LONG: dict[str, Any] = {"task": CONDITIONAL, "budget": "20epochs"}
 
 REPRODUCTIONS = (
     pictures("cgan", score="gan_train", target=0.80, source=HOW, **LONG),

@@ -1,6 +1,6 @@
 """pix2pix from edges to clothes: the absolute error alone, the judge alone, and both, each for the same time.
 
-Whether a made picture still shows the garment whose edges were given is asked of a classifier that was trained on real pictures: its
+If a made picture still shows the garment whose edges were given is asked of a classifier that was trained on real pictures: its
 accuracy on pictures made from the edges of the official test part. The paper's order on its own data (table 1) is L1 < cGAN
 < both on labels to photos.
 """

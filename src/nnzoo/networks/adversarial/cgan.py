@@ -3,18 +3,20 @@
     min_G max_D  E_{x, y~data}[log D(x | y)] + E_{z~N(0, I), y~data}[log(1 - D(G(z | y) | y))]     (Mirza & Osindero 2014, eq. 2)
     L_D = -E[log D(x | y)] - E[log(1 - D(G(z | y) | y))],     L_G = -E[log D(G(z | y) | y)]
 
-The label y enters both players (his figure 1): G reads a vector of it beside the noise, D a picture of it beside the picture, so
-that what D says of a picture's parts depends on y from the first layer on. Made pictures bear the labels of the batch.
+The label y enters both players (his figure 1): G reads a vector of it beside the noise. D weighs what it sees in the picture by a
+vector of the label (an inner product, Miyato & Koyama 2018) in place of his hidden layer of both, so that another label is
+found out soon. Made pictures bear the labels of the batch.
 
 The players are those of `dcgan` in place of the paper's perceptrons, with what is added there: one-sided label smoothing (Salimans
 2016), rates that fall to zero, G's moving average (Karras 2018) with statistics of its own (Brock 2019), a sigmoid at G's end.
 
-Shapes: B batch, Z noise, K labels, L numbers that tell G of a label, C H W picture.
+Shapes: B batch, Z noise, K labels, L numbers that tell G of a label, F seen by D, C H W picture.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -43,7 +45,8 @@ class Config(NetworkConfig):
     told: int = Field(32, ge=1)  # L
     width: int = Field(32, ge=1)  # channels of the largest hidden pictures
     smooth: float = Field(0.9, gt=0.5, le=1)  # the answer wanted at real pictures
-    lr: float = Field(1.2e-3, gt=0)
+    lr: float = Field(1.2e-3, gt=0)  # of G
+    judging: float = Field(1.0, gt=0)  # D's rate is so many times G's
     ema: float = Field(0.99, ge=0, lt=1)
     batch: int = Field(32, ge=2)
     epochs: int = Field(15, ge=1)
@@ -52,6 +55,7 @@ class Config(NetworkConfig):
         "width": Choice((16, 32, 64)),
         "smooth": Uniform(0.8, 1.0),
         "lr": LogUniform(2e-4, 4e-3),
+        "judging": LogUniform(0.2, 4),
     }
 
 
@@ -70,18 +74,18 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """The logit of D(x | y): a picture of the label beside the picture."""
+    """The logit of D(x | y): w'h(x) + v_y'h(x) + b, of what is seen in the picture, h(x)."""
 
     def __init__(self, config: Config, labels: int, image: Image):
         super().__init__()
-        self.size = (1, image.height, image.width)
-        self.label = nn.Embedding(labels, image.height * image.width)
-        self.down = Down(image.channels + 1, self.size[1:], config.width, nn.BatchNorm2d)
+        self.down = Down(image.channels, (image.height, image.width), config.width, nn.BatchNorm2d)
         self.answer = nn.Linear(self.down.features, 1)
+        self.label = nn.Embedding(labels, self.down.features)
+        nn.init.normal_(self.label.weight, 0.0, 0.02)
 
     def forward(self, x_BCHW: Tensor, y_B: Tensor) -> Tensor:
-        y_B1HW = self.label(y_B).unflatten(1, self.size)
-        return self.answer(self.down(torch.cat((x_BCHW, y_B1HW), 1)))[:, 0].float()
+        h_BF = self.down(x_BCHW)
+        return self.answer(h_BF)[:, 0].float() + (self.label(y_B) * h_BF).sum(1).float()
 
 
 class CGAN(Network):
@@ -154,9 +158,10 @@ class CGAN(Network):
 
     def stages(self, task: Task) -> tuple[Stage, ...]:
         c = self.config
-        adam = Adam(c.lr, betas=(0.5, 0.999), schedule=Schedule(decay="linear"))
-        discriminator = Descend("discriminator", self.discriminator_loss, ("discriminator",), adam)
-        generator = Descend("generator", self.generator_loss, ("generator",), adam)
+        forge = Adam(c.lr, betas=(0.5, 0.999), schedule=Schedule(decay="linear"))
+        judge = replace(forge, lr=c.lr * c.judging)
+        discriminator = Descend("discriminator", self.discriminator_loss, ("discriminator",), judge)
+        generator = Descend("generator", self.generator_loss, ("generator",), forge)
         play = Stage((discriminator, generator), feed=shuffled(c.batch), epochs=c.epochs, name="play", ema=c.ema)
         return (play, Stage((Solve("statistics", self.settle, chance=True),), trains=("generator",), name="settle"))
 

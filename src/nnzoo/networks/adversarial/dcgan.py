@@ -8,7 +8,7 @@ both, but neither at G's output nor at D's input; no hidden fully connected laye
 N(0, .02^2); Adam with beta1 = .5.
 
 Beside the paper's: answers wanted at real pictures are .9 (one-sided label smoothing, Salimans 2016); both rates fall to
-zero; pictures are made by the moving average of G's weights (Karras 2018), with the statistics of batch normalisation counted for it
+zero; pictures come from the moving average of G's weights (Karras 2018), with the statistics of batch normalisation counted for it
 (Brock 2019); G ends in a sigmoid, since pixels lie in 0..1 here.
 
 Shapes: B batch, Z noise, C H W picture.
@@ -54,7 +54,7 @@ class Config(NetworkConfig):
         "width": Choice((16, 32, 64)),
         "smooth": Uniform(0.8, 1.0),
         "lr": LogUniform(2e-4, 4e-3),
-        "judging": LogUniform(0.5, 4),
+        "judging": LogUniform(0.2, 4),
     }
 
 
@@ -85,9 +85,7 @@ class DCGAN(Network):
         image = spec.inputs[self.name]
         assert isinstance(image, Image)
         size = (image.height, image.width)
-        self.generator = nn.Sequential(
-            Up(config.noise, image.channels, size, config.width, nn.BatchNorm2d), Pixels(image)
-        )
+        self.generator = nn.Sequential(Up(config.noise, image.channels, size, config.width, nn.BatchNorm2d), Pixels(image))
         down = Down(image.channels, size, config.width, nn.BatchNorm2d)
         self.discriminator = nn.Sequential(down, nn.Linear(down.features, 1))
         self.made = Probe()
@@ -124,7 +122,6 @@ class DCGAN(Network):
         """L_G."""
         loss_B = deceived(self.logit(self.sample(len(batch))))
         return Loss(loss_B.sum(), len(batch), {"generator": loss_B.detach().mean()})
-
 
     def stages(self, task: Task) -> tuple[Stage, ...]:
         c = self.config

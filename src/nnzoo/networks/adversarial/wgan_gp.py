@@ -36,7 +36,6 @@ from nnzoo.core.network import Can, Card, Network, NetworkConfig, No
 from nnzoo.core.search import Integers, LogIntegers, LogUniform, Space
 from nnzoo.core.task import Task
 
-
 TASKS = {Table: "unconditional-generation", Image: "unconditional-image-generation"}
 # what a config leaves open; the penalties are those of the authors' code for points in the plane and for pictures
 POINTS = {"noise": 2, "penalty": 0.1, "critic_steps": 5, "lr": 2e-3, "batch": 256, "epochs": 450}
