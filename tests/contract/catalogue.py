@@ -214,7 +214,7 @@ SETTINGS: dict[str, dict[str, Any]] = {  # kinds that would take long with their
     "bert": {"width": 32, "layers": 2, "heads": 2, "context": 32, "lr": 3e-3},
     "cgan": {"width": 16},
     "dcgan": {"width": 16},
-    "ddpm": {"widths": (16,), "batch": 64, "lr": 1e-2, "ema": 0.97, "guidance": 1.0, "sampling_steps": 12},
+    "ddpm": {"schedule": "cosine", "widths": (16,), "batch": 64, "lr": 1e-2, "ema": 0.97, "guidance": 1.0, "sampling_steps": 12},
     "gpt": {"width": 64, "layers": 2, "context": 16, "batch": 64, "lr": 4e-3, "dropout": 0.0},
     "gru": {"hidden": 64},
     "latent_diffusion": {

@@ -108,7 +108,7 @@ def sides(made_BCHW: Tensor) -> tuple[Tensor, Tensor]:
 def test_labels_are_obeyed_and_guidance_of_none_does_not_heed_them() -> None:
     data = bars(labelled=True)
     net = train(
-        network(LABELLED, OF_LABELS, widths=(16,), lr=1e-2, batch=64, ema=0.97, bfloat16=False, sampling_steps=8),
+        network(LABELLED, OF_LABELS, widths=(16,), lr=1e-2, batch=64, ema=0.97, sampling_steps=8),
         Parts(data, None, None),
         Settings(budget="150steps"),
     ).network.eval()
