@@ -235,12 +235,15 @@ SETTINGS: dict[str, dict[str, Any]] = {  # kinds that would take long with their
     "transformer": {"width": 32, "layers": 1, "lr": 8e-3},
     "wgan_gp": {"channels": 12},
 }
-STEPS: dict[str, int] = {  # of kinds for which `_budget` would take long
+STEPS: dict[str, int] = {  # of kinds, or of kinds on some data, for which `_budget` would take long
     "cgan": 400,
     "dcgan": 400,
     "ddpm": 1000,
+    "ddpm digits-by-label": 300,
+    "ddpm ring8": 600,
     "gan": 1500,
-    "latent_diffusion": 1500,
+    "latent_diffusion digits-unlabelled": 1500,
+    "latent_diffusion digits-by-label": 600,
     "pix2pix": 200,
     "wgan_gp": 1200,
 }
