@@ -64,7 +64,8 @@ def _budget(kind: str, name: str) -> str | None:
         return None
     staged = len(stages) > 1 or any(len(s.moves) > 1 or not isinstance(s.moves[0], Descend) for s in stages)
     epochs = 60 * -(-len(prepared.parts.train) // 32)
-    return f"{STEPS.get(kind, 3000 if staged else min(600, max(200, epochs)))}steps"
+    usual = STEPS.get(kind, 3000 if staged else min(600, max(200, epochs)))
+    return f"{STEPS.get(f'{kind} {name}', usual)}steps"
 
 
 def forward(network: Network, prepared: Prepared, rows: int = 7) -> dict[str, Tensor]:

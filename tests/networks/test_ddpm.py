@@ -108,19 +108,19 @@ def sides(made_BCHW: Tensor) -> tuple[Tensor, Tensor]:
 def test_labels_are_obeyed_and_guidance_of_none_does_not_heed_them() -> None:
     data = bars(labelled=True)
     net = train(
-        network(LABELLED, OF_LABELS, widths=(16,), lr=4e-3, batch=64, ema=0.98, bfloat16=False, sampling_steps=15),
+        network(LABELLED, OF_LABELS, widths=(16,), lr=1e-2, batch=64, ema=0.97, sampling_steps=8),
         Parts(data, None, None),
-        Settings(budget="200steps"),
+        Settings(budget="150steps"),
     ).network.eval()
     torch.manual_seed(1)
-    condition = torch.arange(200) % 2
+    condition = torch.arange(100) % 2
     with torch.no_grad():
         for how in ({}, {"sampler": "ddim", "steps": 10, "guidance": 3.0}):
-            left, right = sides(net.sample(200, condition, **how))  # type: ignore[operator]
+            left, right = sides(net.sample(100, condition, **how))  # type: ignore[operator]
             assert float(((right > left) == condition.bool()).float().mean()) > 0.9, how
             assert bool((torch.minimum(left, right) < 5).float().mean() > 0.8), how
-        left, right = sides(net.sample(200, condition, guidance=0.0))  # type: ignore[operator]
-        assert 0.35 < float(((right > left) == condition.bool()).float().mean()) < 0.65
+        left, right = sides(net.sample(100, condition, guidance=0.0))  # type: ignore[operator]
+        assert 0.3 < float(((right > left) == condition.bool()).float().mean()) < 0.7
         made = net.noise_like(4000)["side"]  # type: ignore[operator]
     assert set(made.tolist()) == {0, 1} and abs(float(made.float().mean()) - 0.5) < 0.05
 

@@ -145,16 +145,16 @@ def test_pictures_are_coded_and_made_of_their_labels() -> None:
     config = {
         "codec_widths": (16,),
         "widths": (16,),
-        "picture_lr": 4e-3,
+        "picture_lr": 1e-2,
         "picture_ema": 0.98,
         "picture_batch": 64,
-        "sampling_steps": 15,
+        "sampling_steps": 8,
     }
     torch.manual_seed(0)
     net = LatentDiffusion(Config(**config), data.spec, tasks.find("class-conditional-image-generation"))
-    net = train(net, Parts(data, None, None), Settings(budget="300steps")).network.eval()  # type: ignore[assignment]
+    net = train(net, Parts(data, None, None), Settings(budget="250steps")).network.eval()  # type: ignore[assignment]
     torch.manual_seed(1)
-    condition, picture, real = torch.arange(200) % 2, data.spec.outputs["image"], data.all()["image"]
+    condition, picture, real = torch.arange(100) % 2, data.spec.outputs["image"], data.all()["image"]
     with torch.no_grad():
         mean, std = net.latents(data.all()).chunk(2, 1)
         codes = mean + std * torch.randn_like(mean)
@@ -162,7 +162,7 @@ def test_pictures_are_coded_and_made_of_their_labels() -> None:
         assert torch.allclose(codes.mean((0, 2, 3)), torch.zeros(4), atol=0.1)
         assert torch.allclose(codes.std((0, 2, 3)), torch.ones(4), rtol=0.1)
         assert float((net.decode(codes) - real).square().mean()) < 0.05  # of a variance of 1
-        unit = picture.restore(net.sample(200, condition))  # type: ignore[union-attr]
+        unit = picture.restore(net.sample(100, condition))  # type: ignore[union-attr]
         right = (unit[..., 4:].sum((1, 2, 3)) > unit[..., :4].sum((1, 2, 3))) == condition.bool()
         assert float(right.float().mean()) > 0.95
         assert net.sample(3, steps=4, sampler="ddim", guidance=1.0).shape == (3, 1, 8, 8)
