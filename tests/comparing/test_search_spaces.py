@@ -14,7 +14,8 @@ def test_a_space_is_of_settings_there_are_and_holds_the_defaults(kind):
     config = networks.find(kind).Config
     assert bool(config.search) == (kind not in FINDS_ITS_OWN)
     for name, found in config.search.items():
-        assert found.holds(getattr(config(), name)), f"{kind}: the default of {name} lies outside of where it is looked for"
+        usual = getattr(config(), name)  # None: it depends on the data
+        assert usual is None or found.holds(usual), f"{kind}: the default of {name} lies outside of where it is looked for"
 
 
 @pytest.mark.parametrize("kind", KINDS)

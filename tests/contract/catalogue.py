@@ -211,15 +211,46 @@ def accepted(kind: str) -> tuple[str, ...]:
 
 KINDS = tuple(names())
 SETTINGS: dict[str, dict[str, Any]] = {  # kinds that would take long with their defaults
+    "autoencoder": {"code": 6, "hidden": (128,), "batch": 64},
     "bert": {"width": 32, "layers": 2, "heads": 2, "context": 32, "lr": 3e-3},
+    "cgan": {"width": 16},
+    "dcgan": {"width": 16},
+    "ddpm": {"widths": (16,), "batch": 32, "lr": 4e-3, "ema": 0.98, "sampling_steps": 8},
+    "conditional_vae": {"pixels": "gaussian", "latent": 4, "hidden": (128,), "batch": 64},
+    "denoising_autoencoder": {"code": 4, "hidden": (128,), "amount": 0.1, "batch": 64},
     "gpt": {"width": 64, "layers": 2, "context": 16, "batch": 64, "lr": 4e-3, "dropout": 0.0},
     "gru": {"hidden": 64},
+    "latent_diffusion": {
+        "codec_widths": (16,),
+        "widths": (16,),
+        "picture_batch": 64,
+        "picture_lr": 3e-3,
+        "picture_ema": 0.98,
+        "sampling_steps": 8,
+    },
     "llama": {"width": 64, "layers": 2, "context": 16, "batch": 64, "lr": 4e-3, "dropout": 0.0},
+    "pix2pix": {"width": 8},
     "rnn": {"hidden": 64},
     "t5": {"width": 32, "layers": 1, "lr": 5e-3},
     "tcn": {"hidden": 32},
     "text_cnn": {"width": 32, "detectors": 32},
     "transformer": {"width": 32, "layers": 1, "lr": 8e-3},
+    "vae": {"pixels": "gaussian", "latent": 4, "hidden": (128, 64), "batch": 64, "lr": 5e-3},
+    "wgan_gp": {"channels": 12},
+}
+STEPS: dict[str, int] = {  # of kinds with several moves or stages, where 3,000 would take long
+    "cgan": 800,
+    "dcgan": 800,
+    "ddpm": 250,
+    "gan": 1500,
+    "pix2pix": 200,
+    "vae": 1500,
+    "wgan_gp": 1000,
+}
+LEARNED = {  # the share of the way from the floor where it is not the task's
+    ("conditional_vae", "digits-by-label"): -3.0,  # means of pictures vary less than pictures: further off than independent pixels
+    ("vae", "digits-unlabelled"): -3.0,
+    ("vae", "ring8"): 0.6,  # gaps between modes are bridged
 }
 SMALL = {  # one small data set for each kind, for tests that need no more
     kind: next(iter(accepted(kind)), DATA[0]) for kind in KINDS

@@ -29,12 +29,13 @@ def pairs(others: dict[str, bytes | None] = {}) -> Maker:
 
 
 @functools.cache
-def trained(kind: str, options: str = "") -> Path:
+def trained(kind: str) -> Path:
     """A run of a kind for tests on good pictures, made once."""
     home = Path(tempfile.mkdtemp(prefix="nnzoo-faults-"))
     with contextlib.chdir(home):
         folder()()
-        result = run(["train", str(KINDS / f"{kind}.py"), "p", "--budget", "2steps", "--out", "run", *options.split()])
+        short = ["--budget", "2steps"] if kind == "squeeze" else []
+        result = run(["train", str(KINDS / f"{kind}.py"), "p", "--out", "run", *short])
     assert result.exit_code == 0, result.stderr
     return home / "run"
 
@@ -167,7 +168,7 @@ FAULTS = [
         "fewer than no pictures",
         ready("stamp"),
         at("generate", "stamp", "--n -3 --out made.png"),
-        "n=-3 must be 1 or more",
+        "n=-3 must be 1 or more; give how many are to be made",
         ["n=-3"],
     ),
     Fault(
@@ -228,7 +229,7 @@ FAULTS = [
     ),
     Fault(
         "a picture to give back that is damaged",
-        both(ready("squeeze"), file(picture()[:40], "b.png")),
+        both(ready("squeeze"), file(picture(size=(64, 64), value=3)[:60], "b.png")),
         at("predict", "squeeze", "b.png", "--out back.png"),
         "b.png is damaged (...); replace or remove it",
         ["b.png"],

@@ -123,6 +123,23 @@ def test_loss_in_pieces_and_layers_done_again_give_the_same_gradient(kind: type[
     assert torch.allclose(gradients[0], gradients[1], atol=1e-4) and torch.allclose(gradients[0], gradients[2], atol=1e-4)
 
 
+def test_compiled_layers_are_gone_through_while_it_learns_and_give_the_same_gradient() -> None:
+    x = symbols(3, 13)
+    plain, compiled = network(gpt.GPT).train(), network(gpt.GPT).train()
+    passed = []
+
+    def backend(graph: torch.fx.GraphModule, _inputs: Any) -> Any:
+        return lambda *given: passed.append(1) or graph(*given)
+
+    compiled.compile(backend=backend)
+    for one in (plain, compiled):
+        one.next_loss(Batch({"x": x}, {}, 3), Clock()).sum.backward()
+    assert len(passed) == 2  # once a layer
+    for mine, other in zip(plain.parameters(), compiled.parameters()):
+        assert torch.allclose(mine.grad, other.grad, atol=1e-6)
+    torch._dynamo.reset()
+
+
 @each_kind
 def test_branches_start_smaller_the_more_there_are(kind: type[Decoder]) -> None:
     net = network(kind, layers=8, width=64)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nnzoo import tasks
+from nnzoo.blocks.point_denoiser import PointDenoiser
 from nnzoo.core.dataset import Dataset, Parts
 from nnzoo.core.errors import Unsuitable
 from nnzoo.core.fields import Category, Classes, Image, Spec, Table
@@ -33,15 +34,18 @@ def network(**config: Any) -> LatentDiffusion:
     return LatentDiffusion(Config(**{"width": 16, **config}), SPEC, TASK)
 
 
-class Perfect(nn.Module):
+class Perfect(PointDenoiser):
     """The best denoiser of codes that are N(m, s^2): eps* = sqrt(1 - abar) (z - sqrt(abar) m) / (abar s^2 + 1 - abar)."""
 
     def __init__(self, kept_T: Tensor, mean: float, std: float) -> None:
-        super().__init__()
+        super().__init__(2, 2, 1)
         self.kept_T, self.mean, self.std = kept_T, mean, std
 
     def times(self, t_B: Tensor) -> Tensor:
         return self.kept_T[t_B - 1, None]
+
+    def eps(self, times: tuple[int, ...]) -> Any:
+        return lambda z_BZ, t: self(z_BZ, self.times(torch.tensor([t])))
 
     def forward(self, z_BZ: Tensor, kept_B1: Tensor) -> Tensor:
         return (1 - kept_B1).sqrt() * (z_BZ - kept_B1.sqrt() * self.mean) / (kept_B1 * self.std**2 + 1 - kept_B1)
@@ -50,7 +54,7 @@ class Perfect(nn.Module):
 @pytest.mark.parametrize("std", [0.25, 0.05, 0.014])
 def test_with_a_perfect_denoiser_the_way_back_makes_the_data(std: float) -> None:
     net = network()
-    net.denoiser = Perfect(net.kept_T, 0.7, std)  # type: ignore[assignment]
+    net.denoiser = Perfect(net.walk.kept_T, 0.7, std)  # type: ignore[assignment]
     net.codec.decoder = nn.Identity()  # type: ignore[assignment]
     torch.manual_seed(3)
     made_BD = net.sample(20_000)
@@ -61,17 +65,17 @@ def test_with_a_perfect_denoiser_the_way_back_makes_the_data(std: float) -> None
 
 def test_the_denoiser_learns_the_noise_that_was_added() -> None:
     net = network()
-    net.denoiser = Perfect(net.kept_T, 0.7, 0.25)  # type: ignore[assignment]
+    net.denoiser = Perfect(net.walk.kept_T, 0.7, 0.25)  # type: ignore[assignment]
     data = points(torch.zeros(40_000, 2))
     mean_NZ = 0.7 + 0.2 * torch.randn(40_000, 2)
     data.extra["latent"] = torch.cat((mean_NZ, torch.full_like(mean_NZ, 0.15)), 1)  # .2^2 + .15^2 = .25^2
     loss = net.denoiser_loss(data.all(), Clock())
-    best = (net.kept_T * 0.25**2 / (net.kept_T * 0.25**2 + 1 - net.kept_T)).mean()  # no denoiser is better than this
+    best = (net.walk.kept_T * 0.25**2 / (net.walk.kept_T * 0.25**2 + 1 - net.walk.kept_T)).mean()  # no denoiser is better than this
     assert float(loss.sum / loss.weight) == pytest.approx(float(best), rel=0.02)
 
 
 def test_noise_ends_all_information_and_begins_with_almost_none() -> None:
-    kept_T = network().kept_T
+    kept_T = network().walk.kept_T
     assert kept_T[0] > 0.999 and kept_T[-1] < 0.005 and bool((kept_T.diff() < 0).all())
 
 
@@ -123,11 +127,53 @@ def test_it_learns_the_codec_first_and_then_makes_four_modes() -> None:
     assert found["share_within_3_sigma"] > 0.85, found
 
 
+def bars() -> Dataset:
+    """Pictures whose left half or right one is bright, more or less, and which."""
+    draw = torch.Generator().manual_seed(0)
+    codes_N = torch.randint(2, (512,), generator=draw)
+    pixels = torch.zeros(512, 1, 8, 8)
+    bright_N = 0.5 + 0.5 * torch.rand(512, generator=draw)
+    pixels[codes_N == 0, ..., :4] = bright_N[codes_N == 0, None, None, None]
+    pixels[codes_N == 1, ..., 4:] = bright_N[codes_N == 1, None, None, None]
+    field = Image(channels=1, height=8, width=8, mean=(0.375,), std=(0.4,))
+    spec = Spec(inputs={"side": Classes(labels=("left", "right"))}, outputs={"image": field}, train_size=512)
+    return Dataset(spec, {"side": {"codes": codes_N}, "image": {"pixels": pixels}})
+
+
+def test_pictures_are_coded_and_made_of_their_labels() -> None:
+    data = bars()
+    config = {
+        "codec_widths": (16,),
+        "widths": (16,),
+        "picture_lr": 4e-3,
+        "picture_ema": 0.98,
+        "picture_batch": 64,
+        "sampling_steps": 15,
+    }
+    torch.manual_seed(0)
+    net = LatentDiffusion(Config(**config), data.spec, tasks.find("class-conditional-image-generation"))
+    net = train(net, Parts(data, None, None), Settings(budget="300steps")).network.eval()  # type: ignore[assignment]
+    torch.manual_seed(1)
+    condition, picture, real = torch.arange(200) % 2, data.spec.outputs["image"], data.all()["image"]
+    with torch.no_grad():
+        mean, std = net.latents(data.all()).chunk(2, 1)
+        codes = mean + std * torch.randn_like(mean)
+        assert codes.shape[1:] == (4, 4, 4)
+        assert torch.allclose(codes.mean((0, 2, 3)), torch.zeros(4), atol=0.1)
+        assert torch.allclose(codes.std((0, 2, 3)), torch.ones(4), rtol=0.1)
+        assert float((net.decode(codes) - real).square().mean()) < 0.05  # of a variance of 1
+        unit = picture.restore(net.sample(200, condition))  # type: ignore[union-attr]
+        right = (unit[..., 4:].sum((1, 2, 3)) > unit[..., :4].sum((1, 2, 3))) == condition.bool()
+        assert float(right.float().mean()) > 0.95
+        assert net.sample(3, steps=4, sampler="ddim", guidance=1.0).shape == (3, 1, 8, 8)
+
+
 def test_it_refuses_what_is_no_table_of_numbers_alone_with_a_sentence() -> None:
     mixed = Table(numeric=("x",), mean=(0.0,), std=(1.0,), categories=(Category(name="c", size=3),))
     refused = [
         (Spec(inputs={"x": mixed}, train_size=9), TASK),
-        (Spec(inputs={"x": Image(channels=1, height=4, width=4)}, train_size=9), TASK),
+        (Spec(inputs={"x": Image(channels=1, height=3, width=4)}, train_size=9), TASK),
+        (Spec(inputs={"x": Image(channels=1, height=3, width=4)}, train_size=9), tasks.find("unconditional-image-generation")),
         (Spec(inputs={"x": POINTS}, outputs={"y": Classes(labels=("a", "b"))}, train_size=9), TASK),
         (SPEC, tasks.find("tabular-classification")),
     ]

@@ -9,21 +9,30 @@ from torch import nn
 from nnzoo.blocks.packed import Tied, packed
 
 
-def test_packed_products_are_the_same_and_only_for_a_while():
+@pytest.mark.parametrize("wide", [400, 1200])  # laid out anew, and packed by the library for several rows
+@pytest.mark.parametrize("rows", [1, 8])
+def test_products_are_the_same_and_only_for_a_while(wide: int, rows: int):
     torch.manual_seed(0)
-    network = nn.Sequential(nn.Linear(400, 600), nn.ReLU(), nn.Linear(600, 300, bias=False), nn.Linear(300, 4)).eval()
-    for x in (torch.randn(8, 1, 400), torch.randn(1, 1, 400), torch.randn(8, 40, 400)):
+    network = nn.Sequential(nn.Linear(400, wide), nn.ReLU(), nn.Linear(wide, 500, bias=False), nn.Linear(500, 4)).eval()
+    for x in (torch.randn(rows, 1, 400), torch.randn(1, 1, 400), torch.randn(rows, 40, 400)):
         with torch.no_grad():
             usual = network(x)
-            with packed(network, 8, 100):
+            with packed(network, rows, 100):
                 exchanged = ["forward" in vars(layer) for layer in network]
                 assert torch.allclose(network(x), usual, atol=1e-5)
-                network[0].weight.add_(1.0)  # what was packed is not what stands there now
+                network[0].weight.add_(1.0)  # what was laid out is not what stands there now
                 stale = torch.allclose(network(x), usual, atol=1e-5)
                 network[0].weight.sub_(1.0)
-        assert exchanged == [True, False, True, False]
-        assert stale == (x.numel() // 400 <= 16)  # long prompts are multiplied as usual
+        assert exchanged == [True, False, True, True]
+        assert stale == (x.numel() // 400 <= 2 * rows)  # long prompts are multiplied as usual
     assert not any("forward" in vars(layer) for layer in network)
+
+
+def test_a_network_that_learns_meanwhile_gets_its_gradient():
+    layer = nn.Linear(40, 60)
+    with packed(layer, 8, 100):
+        layer(torch.randn(8, 40)).sum().backward()
+    assert layer.weight.grad is not None and bool(layer.weight.grad.any())
 
 
 @pytest.mark.parametrize(("rows", "times"), [(8, 2), (1000, 100)])

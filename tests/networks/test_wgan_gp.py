@@ -134,6 +134,55 @@ def test_it_refuses_what_is_no_table_of_numbers_alone_with_a_sentence() -> None:
             WGANGP(Config(), spec, task)
 
 
+PICTURES = Spec(inputs={"picture": Image(channels=2, height=9, width=8, mean=(0.3, 0.4), std=(0.4, 0.5))}, train_size=100)
+
+
+def painter(**config: Any) -> WGANGP:
+    torch.manual_seed(0)
+    return WGANGP(Config(**{"channels": 4, **config}), PICTURES, tasks.find("unconditional-image-generation"))
+
+
+class Weighing(nn.Module):
+    """f(x) = w . x over all pixels: its slope is |w| everywhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.full((2, 9, 8), 0.5))
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        return (x_BCHW * self.w).sum((1, 2, 3))[:, None]
+
+
+def test_the_slope_at_a_picture_is_that_over_all_its_pixels() -> None:
+    net = painter()
+    net.critic = Weighing()  # type: ignore[assignment]
+    penalty_B = net.slope_penalty(torch.randn(6, 2, 9, 8), torch.randn(6, 2, 9, 8))
+    assert torch.allclose(penalty_B, torch.full((6,), (6.0 - 1) ** 2), atol=1e-4)  # 0.5 sqrt(144) = 6
+
+
+def test_the_penalty_of_a_picture_does_not_depend_on_the_others_in_its_batch() -> None:
+    net = painter()
+    x, made = torch.randn(4, 2, 9, 8), torch.randn(4, 2, 9, 8)
+    torch.manual_seed(1)
+    together_B = net.slope_penalty(x, made)
+    x[2:], made[2:] = 5.0, -5.0
+    torch.manual_seed(1)
+    assert torch.allclose(net.slope_penalty(x, made)[:2], together_B[:2], atol=1e-5)
+
+
+def test_what_a_config_leaves_open_suits_the_data() -> None:
+    assert network().config.penalty == 0.1 and network().config.noise == 2
+    assert painter().config.penalty == 10 and painter(penalty=3.0).config.penalty == 3
+    again = WGANGP.Config.model_validate_json(painter().config.model_dump_json())
+    assert again == painter().config and again.noise == 64
+
+
+def test_made_pictures_have_the_size_and_range_of_real_ones() -> None:
+    made = painter().sample(5)
+    pixels = PICTURES.inputs["picture"].restore(made)  # type: ignore[union-attr]
+    assert made.shape == (5, 2, 9, 8) and 0 <= float(pixels.min()) and float(pixels.max()) <= 1
+
+
 def test_the_predict_path_exports() -> None:
     net = network().eval()
     inputs = net.noise_like(5)

@@ -102,7 +102,24 @@ def test_a_result_of_other_code_is_stale_and_the_table_says_so(tmp_path: Path, m
     (tmp_path / "results" / "pnn.json").write_text(json.dumps([{**result, "code": {"networks/kernel/pnn.py": "0" * 64}}]))
     text = table.write_table()
     assert table.results()[0]["stale"] and "stale" in text and "**missed**" in text
-    assert "| mlp | | | not yet run" in text
+    assert "| mlp | made | accuracy | not yet run | ≥ 0.9 |" in text
+    assert "| pnn | made | accuracy | not yet run" not in text
+
+
+def test_what_needs_a_gpu_is_passed_over_without_one_and_its_result_stays(tmp_path: Path, monkeypatch):
+    pair = (reproduction([0.9]), reproduction([0.8], data="large", needs_gpu=True))
+    monkeypatch.setattr("nnzoo.reproductions.find", lambda kind: pair)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "none")
+    there = reproduce("mlp", folder=tmp_path)
+    assert [result["data"] for result in there] == ["made", "large"]
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    told = []
+    again = reproduce("mlp", listen=(told.append,), folder=tmp_path)
+    assert {result["data"]: result["minutes"] >= 0 for result in again} == {"made": True, "large": True}
+    assert any("needs a GPU" in getattr(event, "text", str(event)) for event in told)
+    (tmp_path / "mlp.json").unlink()
+    assert [result["data"] for result in reproduce("mlp", folder=tmp_path)] == ["made"]
 
 
 def test_every_kind_is_held_to_something():

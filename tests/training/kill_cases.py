@@ -97,6 +97,19 @@ def _wgan_gp() -> Callable[[], tuple[Network, Parts]]:
     return _kind("wgan_gp", "unconditional-generation", parts, width=8, depth=2, critic_steps=3, batch=24, epochs=8)
 
 
+def _dcgan() -> Callable[[], tuple[Network, Parts]]:
+    """Two players with batch normalisation and averaged weights, then statistics counted for these."""
+    parts = _parts({"x": _pictures(64, 8)}, {})
+    return _kind("dcgan", "unconditional-image-generation", parts, width=4, noise=4, ema=0.8, batch=12, epochs=4)
+
+
+def _latent_diffusion() -> Callable[[], tuple[Network, Parts]]:
+    """A codec of pictures, its scale, and a denoiser of its frozen codes with averaged weights."""
+    parts = _parts({"x": _pictures(64, 8)}, {})
+    sizes = {"codec_widths": (8,), "widths": (8,), "picture_steps": 20, "picture_batch": 12, "picture_epochs": 4}
+    return _kind("latent_diffusion", "unconditional-image-generation", parts, **sizes)
+
+
 def _gmdh() -> Callable[[], tuple[Network, Parts]]:
     table = _numbers(160, 5)
     x = table[1]["numeric"]
@@ -126,6 +139,8 @@ CASES: dict[str, Case] = {
     "cnn": Case(_cnn(), NOW_AND_THEN),
     "rbm": Case(_rbm(), NOW_AND_THEN),
     "wgan_gp": Case(_wgan_gp(), NOW_AND_THEN),
+    "dcgan": Case(_dcgan(), NOW_AND_THEN),
+    "latent_diffusion": Case(_latent_diffusion(), NOW_AND_THEN),
     "gmdh": Case(_gmdh(), NOW_AND_THEN),
     "pnn": Case(_pnn(), NOW_AND_THEN),
 }

@@ -7,7 +7,7 @@ from collections import Counter
 import kill_harness as harness
 import pytest
 
-KINDS = ("mlp", "cnn", "rbm", "wgan_gp", "gmdh", "pnn")
+KINDS = ("mlp", "cnn", "rbm", "wgan_gp", "dcgan", "gmdh", "pnn")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -114,7 +114,7 @@ def test_pictures_are_given_back_and_written(given_back, tmp_path):
     Image.fromarray(raw.pixels[5, :, :, 0]).save(tmp_path / "five.png")
     frame = nnzoo.predict(given_back, tmp_path / "five.png", out=tmp_path / "back.png")
     back = frame["image"][0]
-    assert back.shape == (8, 8, 1) and np.abs(back.astype(int) - raw.pixels[5]).mean() < 25 < raw.pixels[5].std()
+    assert back.shape == (8, 8, 1) and np.abs(back.astype(int) - raw.pixels[5]).mean() < 40 < raw.pixels[5].std()
     assert (np.asarray(Image.open(tmp_path / "back.png")) == back[..., 0]).all()
     (tmp_path / "several").mkdir()
     for name in ("x", "y"):
@@ -130,7 +130,8 @@ def test_codes_come_back_as_pictures_and_lie_between_two(given_back):
     assert (given_back.decode(codes) == np.stack(given_back.predict(raw.pixels[:4])["image"].tolist())).all()
     between = given_back.interpolate(raw.pixels[:1], raw.pixels[1:2], n=3)
     assert between.shape == (3, 8, 8, 1)
-    assert (between[1] == given_back.decode(codes[:2].mean(0, keepdims=True))).all()
+    middle = given_back.decode(codes[:2].mean(0, keepdims=True))[0]
+    assert np.abs(between[1].astype(int) - middle).max() <= 1 < np.abs(between[0].astype(int) - middle).max()
     with pytest.raises(ConfigError, match="n=0"):
         given_back.interpolate(raw.pixels[:1], raw.pixels[1:2], n=0)
 
@@ -201,11 +202,12 @@ def test_a_table_whose_target_was_a_guess_is_given_back_as_a_whole(tmp_path):
 
 def test_pairs_that_were_made_are_made_alike_for_scores_and_inputs_are_taken_as_they_are(tmp_path):
     trained = nnzoo.train(SQUEEZE, "digits", pairs="noisy", config={"code": 24}, out=tmp_path / "run", **QUICK)
-    assert trained.task == "image-to-image" and trained.test > 0.4
+    assert trained.task == "image-to-image" and trained.test > 0.5
     model, raw = opened(tmp_path / "run", SQUEEZE), digits()
     noisy = changed(raw.pixels[:50], "noisy")
-    clean = np.stack(model.predict(noisy)["target"].tolist())
-    assert np.abs(clean.astype(int) - raw.pixels[:50]).mean() < np.abs(noisy.astype(int) - raw.pixels[:50]).mean()
+    clean = np.stack(model.predict(noisy)["target"].tolist()).astype(float)
+    lost = ((clean - raw.pixels[:50]) ** 2).mean() / raw.pixels[:50].astype(float).var(0).mean()
+    assert 1 - lost == pytest.approx(model.evaluate(raw.pixels[:50])["r2"], abs=0.1)  # clipped and rounded, so a little better
     both = model.evaluate((noisy, raw.pixels[:50]))
     assert both["r2"] == pytest.approx(model.evaluate(raw.pixels[:50])["r2"], abs=1e-6)
     Image.fromarray(noisy[0, :, :, 0]).resize((16, 16), Image.Resampling.NEAREST).save(tmp_path / "one.png")

@@ -67,6 +67,8 @@ class DecoderConfig(NetworkConfig):
 class Decoder(Network):
     """Base of the kinds that read from the left and write."""
 
+    layers: nn.ModuleList
+
     @abstractmethod
     def states(self, tokens_BT: Tensor, cache: Cache | None = None) -> Tensor:
         """The state of each symbol (B T D). With a cache, whose room they fill from `used` on, they follow those in it."""
@@ -168,6 +170,11 @@ class Decoder(Network):
         piece = Batch({self.name: Sequences(tokens_RT, lengths_R)}, {}, len(lengths_R))
         loss = self.task.loss({self.name: self.logits(h_RTD)}, piece)
         return loss.sum, torch.as_tensor(loss.weight)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compile the layers, which all learning goes through: they are alike, so that one compilation serves them all."""
+        for block in self.layers:
+            block.compile(*args, **kwargs)
 
     def layer(self, block: nn.Module, *given: Any) -> Any:
         """A layer's result; under `recompute`, while it learns, nothing of its inside is kept."""

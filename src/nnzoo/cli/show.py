@@ -296,7 +296,9 @@ def unusual(found: UnusualRows, out: Path | None) -> None:
 
 def anomalies(found: Anomalies | UnusualRows, out: Path | None, most: int = 10) -> None:
     """The stretches that stand out most, and in one line what the threshold means."""
-    if not hasattr(found, "stretches"):
+    from nnzoo.zoo.unusual_rows import UnusualRows
+
+    if isinstance(found, UnusualRows):
         return unusual(found, out)
     flagged, steps = int(found.frame["flagged"].sum()), len(found.frame)
     several = found.values.shape[1] > 1

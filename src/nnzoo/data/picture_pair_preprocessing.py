@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,7 +19,7 @@ from nnzoo.core.errors import DataError
 from nnzoo.core.fields import Image, Spec, Stored
 from nnzoo.data.image_preprocessing import moments, pictures_of, restored_pixels, stored_pixels
 from nnzoo.data.images import read_images
-from nnzoo.data.picture_pairs import SIDE_BY_SIDE, pairs_from_arrays, pairs_of, read_sides, sides_of
+from nnzoo.data.picture_pairs import SIDE_BY_SIDE, pairs_of, read_sides, sides_of
 from nnzoo.data.preprocessing import Preprocessing
 from nnzoo.data.raw import Raw, RawImages, RawPicturePairs
 
@@ -76,11 +77,9 @@ class PicturePairPreprocessing(Preprocessing):
         return cls((facts["height"], facts["width"]), source, target, facts["made"])
 
     def read(self, source: Any) -> Raw:
-        """Pairs (a folder, arrays), or single pictures, at this model's size."""
+        """Pairs in a folder, or single pictures, at this model's size."""
         if isinstance(source, (str, os.PathLike)) and os.path.isdir(source) and (sides := sides_of(Path(source))):
             return read_sides(Path(source), sides)
-        if isinstance(source, tuple) and len(source) == 2 and all(np.ndim(side) in (3, 4) for side in source):
-            return pairs_from_arrays(*source)
         if self.made == SIDE_BY_SIDE and isinstance(source, (str, os.PathLike)):
             return read_images(source)  # a pair or an input alone: its own shape tells
         return pictures_of(source, (*self.size, max(len(mean) for mean, _ in self.sides.values())))
@@ -96,8 +95,7 @@ class PicturePairPreprocessing(Preprocessing):
                 return raw if not to_answer else RawPicturePairs(raw.name, raw.source, None, raw.files, notes=raw.notes)
         elif self.made and not to_answer:
             pixels_NCHW = stored_pixels(raw.pixels, (*self.size, len(self.sides["target"][0])))
-            raw.pixels = pixels_NCHW.permute(0, 2, 3, 1).numpy()
-            return pairs_of(raw, self.made)
+            return pairs_of(replace(raw, pixels=pixels_NCHW.permute(0, 2, 3, 1).numpy()), self.made)
         return RawPicturePairs(raw.name, raw.pixels, None, raw.files, notes=raw.notes)
 
     def restore(self, name: str, value: Tensor) -> np.ndarray:

@@ -26,7 +26,6 @@ from nnzoo.data.raw import Raw, RawImages, RawPicturePairs
 
 SIDE_BY_SIDE = "side-by-side"
 PAIRS = (*CHANGES, SIDE_BY_SIDE)
-SIDES = {"input": 0, "a": 0, "target": 1, "b": 1}
 
 
 def open_pairs(source: Any, pairs: str | None = None) -> RawPicturePairs:
@@ -35,10 +34,8 @@ def open_pairs(source: Any, pairs: str | None = None) -> RawPicturePairs:
 
     if pairs is not None and pairs not in PAIRS:
         raise ConfigError(f"--pairs {pairs} is not known; write {', '.join(PAIRS[:-1])} or {PAIRS[-1]}")
-    if isinstance(source, tuple) and len(source) == 2 and all(np.ndim(side) in (3, 4) for side in source):
-        raw: Raw = pairs_from_arrays(*source)
-    elif isinstance(source, (str, os.PathLike)) and os.path.isdir(source) and (sides := sides_of(Path(source))):
-        raw = read_sides(Path(source), sides)
+    if isinstance(source, (str, os.PathLike)) and os.path.isdir(source) and (sides := sides_of(Path(source))):
+        raw: Raw = read_sides(Path(source), sides)
     else:
         raw = read(source)
     if isinstance(raw, RawPicturePairs):
@@ -82,7 +79,9 @@ def sides_of(folder: Path) -> tuple[str, str] | None:
     """The names of the two folders of a pair below a folder (or below its parts), None where there are none."""
     above = [folder, *(path for path in sorted(folder.iterdir()) if path.is_dir() and path.name.lower() in PARTS)]
     there = {path.name for one in above for path in one.iterdir() if path.is_dir()}
-    return next((two for two in (("input", "target"), ("a", "b")) if there >= set(two)), None)
+    if there >= {"input", "target"}:
+        return "input", "target"
+    return ("a", "b") if there - set(PARTS) == {"a", "b"} else None
 
 
 def read_sides(folder: Path, sides: tuple[str, str]) -> RawPicturePairs:

@@ -146,6 +146,10 @@ def _read_pair(x: Any, y: Any) -> Raw:
         if array.ndim in (3, 4):
             from nnzoo.data.image_arrays import images_from_arrays
 
+            if y is not None and as_array(y).ndim in (3, 4):
+                from nnzoo.data.picture_pairs import pairs_from_arrays
+
+                return pairs_from_arrays(array, as_array(y))
             return images_from_arrays(array, None if y is None else as_array(y))
         if array.dtype.kind not in "biufOUS" or array.ndim != 2:
             raise DataError(

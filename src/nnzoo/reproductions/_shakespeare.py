@@ -25,9 +25,17 @@ def nanogpt_split(seed: int = 0) -> Prepared:
 
 
 def shakespeare(
-    kind: str, target: float, published: str, source: str, config: dict[str, Any], note: str = "", **settings: Any
+    kind: str,
+    target: float,
+    published: str,
+    source: str,
+    config: dict[str, Any],
+    note: str = "",
+    data: str = "tinyshakespeare",
+    needs_gpu: bool = False,
+    **settings: Any,
 ) -> Reproduction:
-    """Nats a character of a kind on the last tenth of the text."""
+    """Nats a character of a kind on the last tenth of the text. `data` names the result where a kind has several."""
 
     def run(seed: int, listen: Listeners) -> dict[str, float]:
         prepared = nanogpt_split(seed)
@@ -37,7 +45,7 @@ def shakespeare(
         return {"score": scores["nats_per_token"], **scores, "parameters": network.count()}
 
     return Reproduction(
-        data="tinyshakespeare",
+        data=data,
         metric="nats a character",
         run=run,
         target=target,
@@ -45,4 +53,5 @@ def shakespeare(
         published=published,
         source=source,
         note=note or "validation part of nanoGPT's split; it also chooses the epoch, as there",
+        needs_gpu=needs_gpu,
     )

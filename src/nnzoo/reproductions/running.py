@@ -37,7 +37,8 @@ class Reproduction:
     """One published figure and how we reach for it.
 
     `run(seed, listen)` trains and scores one repetition and gives `{"score": ..., more figures}`. `target` None: reported
-    only. `published` is the source's own figure, as text.
+    only. `published` is the source's own figure, as text. `needs_gpu`: it would take days without one, so that it is passed over
+    where there is none.
     """
 
     data: str
@@ -50,6 +51,7 @@ class Reproduction:
     seeds: tuple[int, ...] = (0, 1, 2)
     note: str = ""
     judged_by: Literal["mean", "each"] = "mean"
+    needs_gpu: bool = False
 
     def met(self, scores: Sequence[float]) -> bool | None:
         """Whether the target was reached: by the mean of the scores, or by each of them."""
@@ -103,10 +105,18 @@ def reproduce(kind: str, listen: Listeners = (), folder: Path | None = None, onl
     where = folder or results_folder()
     where.mkdir(parents=True, exist_ok=True)
     path = where / f"{kind}.json"
-    results = [r for r in _read(path) if only and only not in r["data"]]
+    chosen, passed_over = [], []
     for reproduction in find(kind):
-        if only and only not in reproduction.data:
-            continue
+        if not only or only in reproduction.data:
+            here = torch.cuda.is_available() or not reproduction.needs_gpu
+            (chosen if here else passed_over).append(reproduction)
+    for reproduction in passed_over:
+        for listener in listen:
+            listener(Warned(f"{kind} on {reproduction.data} needs a GPU and is passed over"))
+    again = {(reproduction.data, reproduction.metric) for reproduction in chosen}
+    kept = {(reproduction.data, reproduction.metric) for reproduction in find(kind)} - again
+    results = [r for r in _read(path) if (r["data"], r["metric"]) in kept]
+    for reproduction in chosen:
         results.append(_result(kind, reproduction, listen))
         write_text(path, json.dumps(results, indent=1, ensure_ascii=False) + "\n")
         if where == results_folder():

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nnzoo.networks import files
 from nnzoo.reproductions.digests import code_digests
 from nnzoo.training.durable import write_text
+
+if TYPE_CHECKING:
+    from nnzoo.reproductions.running import Reproduction
 
 HERE = Path(__file__).parent
 
@@ -34,9 +37,12 @@ def results() -> list[dict[str, Any]]:
 
 def write_table() -> str:
     """Write README.md beside this file; its text."""
+    from nnzoo import reproductions
+
     rows = [_row(result) for result in results()]
-    have = {result["kind"] for result in results()}
-    rows += [f"| {kind} | | | not yet run | | | | | |" for kind in files() if kind not in have]
+    have = {(result["kind"], result["data"], result["metric"]) for result in results()}
+    wanted = [(kind, one) for kind in files() if kind in reproductions.names() for one in reproductions.find(kind)]
+    rows += [_missing(kind, one) for kind, one in wanted if (kind, one.data, one.metric) not in have]
     notes = [f"- {r['kind']}, {r['data']}, {r['metric']}: {r['note']}" for r in results() if r.get("note")]
     sources = [f"- {r['kind']}, {r['data']}: {r['source']}" for r in results()]
     text = (
@@ -52,10 +58,20 @@ def write_table() -> str:
     return text
 
 
+def _missing(kind: str, one: Reproduction) -> str:
+    state = "needs a GPU" if one.needs_gpu else ""
+    return (
+        f"| {kind} | {one.data} | {one.metric} | not yet run | {_target(one.target, one.better)} | | {one.published} | | {state} |"
+    )
+
+
+def _target(target: float | None, better: str) -> str:
+    return "reported" if target is None else f"{'≥' if better == 'higher' else '≤'} {target:g}"
+
+
 def _row(result: dict[str, Any]) -> str:
     spread = "" if result["spread"] is None else f" ± {result['spread']:.2g}"
-    sign = "≥" if result["better"] == "higher" else "≤"
-    target = "reported" if result["target"] is None else f"{sign} {result['target']:g}"
+    target = _target(result["target"], result["better"])
     met = {True: "reached", False: "**missed**", None: ""}[result["met"]]
     state = "stale" if result["stale"] else "confirmed" if "confirmed" in result else "current"
     ours = f"{result['mean']:.4g}{spread} ({len(result['scores'])})"

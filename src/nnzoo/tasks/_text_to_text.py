@@ -131,7 +131,7 @@ def _read(logits_BTV: Tensor, target: Sequences) -> tuple[Tensor, Tensor, Tensor
     next_BT = target.tokens_BT[:, 1:]
     assert logits_BTV.shape[:2] == next_BT.shape, f"logits {tuple(logits_BTV.shape)} do not predict {tuple(next_BT.shape)} symbols"
     inside_BT = torch.arange(1, target.tokens_BT.shape[1], device=next_BT.device) < target.lengths_B[:, None]
-    nats_BT = F.cross_entropy(logits_BTV.transpose(1, 2), next_BT, reduction="none") * inside_BT
+    nats_BT = F.cross_entropy(logits_BTV.flatten(0, 1), next_BT.flatten(), reduction="none").view_as(next_BT) * inside_BT
     return nats_BT, (logits_BTV.argmax(2) == next_BT) & inside_BT, inside_BT
 
 

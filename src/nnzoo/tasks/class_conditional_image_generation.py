@@ -119,7 +119,8 @@ class Ignorant:
 def distance_by_label(made_MP: Tensor, made_M: Tensor, real_NP: Tensor, real_N: Tensor) -> tuple[float, dict[int, float]]:
     """The mean over labels of the energy distance of made and real pictures, weighted by how many real ones bear each; and the
     distances by code. Raises DataError where no label has two pictures on both sides."""
-    found, shares = {}, {}
+    found: dict[int, float] = {}
+    shares: dict[int, int] = {}
     for code in real_N.unique().tolist():
         made, real = made_MP[(made_M == code).to(made_MP.device)], real_NP[(real_N == code).to(real_NP.device)]
         if len(made) > 1 and len(real) > 1:

@@ -40,7 +40,8 @@ class SequenceTagging(Task):
         """Cross-entropy in nats of logits (B T K), summed over the steps that have a label."""
         (name,) = outputs
         codes_BT = batch.outputs[name]
-        nats_BT = F.cross_entropy(outputs[name].transpose(1, 2), codes_BT, reduction="none", ignore_index=-1)
+        nats_N = F.cross_entropy(outputs[name].flatten(0, 1), codes_BT.flatten(), reduction="none", ignore_index=-1)
+        nats_BT = nats_N.view_as(codes_BT)
         known_BT = codes_BT >= 0
         if batch.weight is None:
             return Loss(nats_BT.sum(), known_BT.sum())

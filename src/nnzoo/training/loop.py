@@ -19,7 +19,7 @@ import torch
 
 from nnzoo.core.dataset import Parts
 from nnzoo.core.errors import NotFinite
-from nnzoo.core.events import Event, Progress, Solving, StageEnded, StageStarted, Validated
+from nnzoo.core.events import Event, Progress, Solving, StageEnded, StageStarted, Validated, Warned
 from nnzoo.core.feeds import Stream, shuffled
 from nnzoo.core.learning import Clock, Move, Solve, Stage
 from nnzoo.core.network import Network
@@ -35,6 +35,7 @@ from nnzoo.training.signals import Stop, listening
 from nnzoo.training.standing import BEGIN, Standing
 from nnzoo.training.state import copy_of, put
 from nnzoo.training.steps import Stepper
+from nnzoo.training.watching import news
 
 SHOW_EVERY = 0.1  # seconds between two progress events
 FEED = -2  # the place of the feed among the moves of a step, for seeds
@@ -196,6 +197,8 @@ class _Run(Standing):
             place.step += 1
             place.all_steps += 1
             place.drawn += settings.accumulate
+            if place.step == 1:
+                place.first_loss = stepper.train_loss()
         place.stopped = "the planned length was reached" if over else f"no better validation loss in {patience} looks"
         if validation is not None and self.best_tensors:
             put(self.network, self.best_tensors)
@@ -241,6 +244,15 @@ class _Run(Standing):
         self.journal.write("look", best=better, **line)
         rates = stepper.rates(place.step - 1)
         self._tell(Validated(place.stage, place.step, place.epochs, train, valid, better, place.seconds, metrics, rates))
+        self._watch()
+
+    def _watch(self) -> None:
+        """Say what has begun to go wrong."""
+        place = self.place
+        looks = [line for line in place.history if line["stage"] == place.stage]
+        for text in news(looks, -(-(place.steps or 1) // place.every), place.first_loss):
+            self.journal.write("warned", stage=place.stage, step=place.step, text=text)
+            self._tell(Warned(text, "warning"))
 
     def _validation_loss(self, stage: Stage, validation: Stream) -> tuple[float | None, dict[str, float]] | None:
         """What the first process finds, in all; None if it was told to stop on the way."""

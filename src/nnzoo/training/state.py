@@ -17,7 +17,7 @@ class Place:
 
     `drawn` counts batches drawn in this stage, `steps` is its planned length (None: not planned yet), `every` how many lie
     between looks at the validation part, `validated` the step of the last look, `since` how many looks have passed without a
-    better one; `yields` counts the safe points of a rule over the whole data set.
+    better one; `yields` counts the safe points of a rule over the whole data set. `first_loss` is that of the stage's first step.
     """
 
     stage: int = 0
@@ -27,6 +27,7 @@ class Place:
     every: int = 1
     validated: int = -1
     best: float | None = None
+    first_loss: float | None = None
     since: int = 0
     move: int = 0
     yields: int = 0
@@ -46,7 +47,7 @@ class Place:
         """Begin the next stage."""
         self.stage += 1
         self.step = self.drawn = self.since = self.move = self.yields = 0
-        self.steps, self.validated, self.best, self.stage_seconds = None, -1, None, 0.0
+        self.steps, self.validated, self.best, self.first_loss, self.stage_seconds = None, -1, None, None, 0.0
 
 
 @torch.no_grad()

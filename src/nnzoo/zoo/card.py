@@ -23,7 +23,9 @@ PIPELINES = (
     "text-generation",
     "fill-mask",
     "unconditional-image-generation",
+    "image-to-image",
 )
+PICTURES_BACK = ("image-to-image", "reconstruction")  # tasks whose answers are like what went in
 
 
 def card_of(manifest: Manifest, kind: type[Network], name: str) -> str:
@@ -134,7 +136,10 @@ def _use(manifest: Manifest, name: str) -> list[str]:
     load = ["import nnzoo", f"model = nnzoo.load({json.dumps(name)})"]
     if manifest.task == "fill-mask":
         python, shell = [*load, 'print(model.predict("a text with a [MASK]"))'], f'nnzoo predict {name} "a text with a [MASK]"'
-    elif not manifest.spec.outputs:
+    elif manifest.task in PICTURES_BACK:
+        python = [*load, 'print(model.evaluate("more-data"))', 'answers = model.predict("new-data")']
+        shell = f"nnzoo predict {name} new-data --out answers"
+    elif not manifest.spec.outputs or manifest.spec.only("inputs", Classes):
         prompted = isinstance(next(iter(manifest.spec.inputs.values())), Tokens)
         python = [*load, "print(model.generate(n=5)[0])" if prompted else "made = model.generate(n=5)"]
         shell = f"nnzoo generate {name} --n 5"

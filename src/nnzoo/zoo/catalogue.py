@@ -95,13 +95,15 @@ def usual_specs() -> tuple[Spec, ...]:
         Series(names=numbers, mean=(0.0, 0.0), std=(1.0, 1.0), longest=50, even=False),
         Series(names=numbers, mean=(0.0, 0.0), std=(1.0, 1.0), longest=50, even=False, binary=True),
         Graph(features=8),
+        Classes(labels=("no", "yes")),
     )
     outputs: tuple[dict[str, AnyField], ...] = (
         {},
         {"y": Classes(labels=("no", "yes"))},
         {"y": Values(names=("y",), mean=(0.0,), std=(1.0,))},
         {"y": Values(names=("y", "z"), mean=(0.0, 0.0), std=(1.0, 1.0))},
-        {"y": Image(channels=1, height=8, width=8)},
+        {"y": Image(channels=1, height=28, width=28)},
+        {"y": Image(channels=3, height=32, width=32)},
         {"y": Tokens(vocabulary=50, longest=20, lines=True)},
         {"y": Tags(labels=("no", "yes"))},
         {"y": Span(separator=2, longest=10)},

@@ -160,7 +160,7 @@ class Loaded:
         one_each = one_each or beam is not None or not (prompt is None or isinstance(prompt, str))
         n = (1 if one_each else 10) if n is None else n
         if n < 1:
-            raise ConfigError(f"n={n} must be 1 or more")
+            raise ConfigError(f"n={n} must be 1 or more; give how many are to be made")
         own = ("steps", "guidance", "sampler", *getattr(type(self.network), "sampling", ()))
         how = {name: choice.pop(name) for name in own if name in choice}
         unknown = set(choice) - {"top_k", "top_p", "min_p", "repetition"}

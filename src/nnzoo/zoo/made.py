@@ -129,7 +129,7 @@ def save_pictures(
     about = {"synthetic": True, **origin}
     if path.suffix == ".npz" and not path.is_dir():
         with replacing(path) as file:
-            more = {} if labels is None else {"labels": np.array(labels)}
+            more: dict[str, Any] = {} if labels is None else {"labels": np.array(labels)}
             np.savez_compressed(file, images=np.stack(pictures), origin=np.array(json.dumps(about)), **more)
         return
     if path.suffix == ".png" and not path.is_dir():

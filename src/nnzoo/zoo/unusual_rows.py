@@ -23,6 +23,7 @@ from nnzoo.core.abilities import Surprise
 from nnzoo.core.dataset import Dataset
 from nnzoo.core.errors import ConfigError, DataError, RunError
 from nnzoo.core.network import Can, Network
+from nnzoo.core.seeds import seed_default
 from nnzoo.data.one_label import label_column, labels_of
 from nnzoo.data.raw import Raw, RawImages, RawTable
 from nnzoo.zoo.anomalies import KEPT, threshold_of
@@ -91,10 +92,12 @@ def surprises(network: Network) -> bool:
 
 @torch.no_grad()
 def surprise_of(network: Network, dataset: Dataset) -> np.ndarray:
-    """Scores (N, float64). The network is in eval mode meanwhile."""
+    """Scores (N, float64); what a kind draws for them is always the same. The network is in eval mode meanwhile."""
     was_training = network.training
     network.eval()
-    scores = [network.surprise(batch.inputs).float().cpu() for batch in dataset.batches()]  # type: ignore[operator]
+    with torch.random.fork_rng(devices=[network.device] if network.device.type == "cuda" else []):
+        seed_default(0, -2)
+        scores = [network.surprise(batch.inputs).float().cpu() for batch in dataset.batches()]  # type: ignore[operator]
     network.train(was_training)
     return torch.cat(scores).double().numpy()
 
@@ -119,7 +122,8 @@ def unusual_in(
 ) -> UnusualRows:
     """Scores of rows beside what these are to the person. Of a set with an official test part only that is scored, since the
     network may have learned from the rest. Raises DataError, ConfigError."""
-    rows, notes = np.arange(len(raw)), ()
+    rows = np.arange(len(raw))
+    notes: tuple[str, ...] = ()
     if raw.part is not None and (raw.part == "test").any():
         rows = np.flatnonzero(raw.part == "test")
         notes = (f"the {len(rows):,} rows of the official test part are scored",)

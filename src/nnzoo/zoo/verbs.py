@@ -35,11 +35,11 @@ def predict(run: Run, data: Any, *, out: Path | str | None = None, **wanted: Any
     frame = model.predict(data, **wanted)
     if out is not None and picture is None:
         save_predictions(frame, out)
-    elif out is not None:
+    elif out is not None and picture is not None:
         about = {
             "run": model.run,
             "kind": model.manifest.kind,
-            "answers": str(data) if isinstance(data, (str, Path)) else "pictures",
+            "from": str(data) if isinstance(data, (str, Path)) else "pictures",
         }
         files = frame["file"].tolist() if "file" in frame else None
         save_pictures(frame[picture].tolist(), Path(out), origin=about, names=files)

@@ -89,8 +89,10 @@ def _width(prepared: Prepared) -> int:
     dataset = prepared.parts.train
     if isinstance(prepared.raw, RawTexts):
         return max(1, sum(map(len, prepared.raw.texts)) // max(1, len(prepared.raw.texts)))
-    tensors = dataset.columns[next(iter(prepared.spec.inputs))]
-    return max(1, sum(tensor[0].numel() for tensor in tensors.values() if tensor.ndim > 1 and len(tensor)))
+    widths = [
+        sum(tensor[0].numel() for tensor in stored.values() if tensor.ndim > 1 and len(tensor)) for stored in dataset.columns.values()
+    ]
+    return max(1, *widths)
 
 
 def _long(prepared: Prepared) -> dict[str, np.ndarray]:

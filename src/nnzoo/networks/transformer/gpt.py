@@ -10,7 +10,8 @@ layout is that of GPT-2, whose weights it takes.
 
 What is read, answered and written, and how it learns, is that of all decoders: `blocks/decoder.py`.
 
-Shapes: B batch, T symbols, S symbols seen, D width, H heads, K width of a head, V vocabulary.
+Shapes: B batch, T symbols, S symbols seen, D width, H heads, K width of a head, V vocabulary,
+E = 3 D queries, keys and values side by side.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nnzoo.blocks.attention import Attend, join, split
+from nnzoo.blocks.attention import Attend, join
 from nnzoo.blocks.cache import Cache
 from nnzoo.blocks.decoder import Decoder, DecoderConfig
 from nnzoo.blocks.packed import Tied
@@ -52,7 +53,8 @@ class Block(nn.Module):
         self.out = Probe()
 
     def forward(self, x_BTD: Tensor, cache: Cache | None = None, layer: int = 0) -> Tensor:
-        q_BHTK, k_BHSK, v_BHSK = (split(part_BTD, self.heads) for part_BTD in self.qkv(self.norm1(x_BTD)).chunk(3, 2))
+        qkv_BTE = self.qkv(self.norm1(x_BTD))
+        q_BHTK, k_BHSK, v_BHSK = qkv_BTE.unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind()
         if cache is not None:
             k_BHSK, v_BHSK = cache.put(layer, k_BHSK, v_BHSK)
         x_BTD = x_BTD + self.drop(self.proj(join(self.attend(q_BHTK, k_BHSK, v_BHSK, causal=True))))

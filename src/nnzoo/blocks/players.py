@@ -1,0 +1,45 @@
+"""What two players say to each other: the losses of a discriminator and of who makes what it judges, and figures that tell how they
+stand.
+
+    L_D = -E[log D(x)] - E[log(1 - D(G(z)))]         D(x) = sigmoid(logit), the chance that x is real     (Goodfellow 2014, eq. 1)
+    L_G = -E[log D(G(z))]                            "non-saturating": its gradient is largest where D wins      (section 3 there)
+
+One-sided label smoothing (Salimans 2016, section 3.4) asks for `real`, a little below 1, in place of 1 at real rows: it bounds what
+D wants to say, -[s log D(x) + (1 - s) log(1 - D(x))]. Made rows keep 0, since otherwise D would draw made rows to where they are.
+
+Shapes: B batch, any further dimensions.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+
+def told_apart(real_B: Tensor, made_B: Tensor, smooth: float = 1.0) -> Tensor:
+    """L_D of each pair of logits, at a real and at a made row; `smooth` is the answer wanted at real ones."""
+    return softplus(-real_B) + (1 - smooth) * real_B + softplus(made_B)  # -s log D - (1-s) log(1-D) = softplus(-l) + (1-s) l
+
+
+def deceived(made_B: Tensor) -> Tensor:
+    """L_G of each made row by its logit: -log D(G(z))."""
+    return softplus(-made_B)
+
+
+@torch.no_grad()
+def answers(real_B: Tensor, made_B: Tensor) -> dict[str, Tensor]:
+    """D's answers to each row, from logits: metrics "real" and "made", which are watched while it learns."""
+    return {"real": real_B.float().sigmoid(), "made": made_B.float().sigmoid()}
+
+
+@torch.no_grad()
+def spread(made: Tensor, real: Tensor) -> Tensor:
+    """How far made rows (B ...) lie apart from each other, relative to real ones (0-dim): the root of the ratio of their variances.
+
+    1 is right, 0 means that all made rows are alike.
+    """
+    if len(made) < 2 or len(real) < 2:
+        return made.new_ones((), dtype=torch.float32)
+    variance, wanted = (rows.float().var(0).sum() for rows in (made, real))
+    return (variance / wanted.clamp(min=1e-12)).sqrt()

@@ -1,0 +1,155 @@
+"""DCGAN: a forger of pictures and a judge of them learn from each other, both made of convolutions all the way.
+
+    min_G max_D  E_{x~data}[log D(x)] + E_{z~N(0, I)}[log(1 - D(G(z)))]                           (Goodfellow 2014, eq. 1)
+    L_D = -E[log D(x)] - E[log(1 - D(G(z)))],   L_G = -E[log D(G(z))]                             (his section 3: non-saturating)
+
+The guidelines of Radford 2016 (section 3): no pooling, strided convolutions in D and transposed ones in G; batch normalisation in
+both, but neither at G's output nor at D's input; no hidden fully connected layers; ReLU in G, leaky ReLU in D; weights from
+N(0, .02^2); Adam with beta1 = .5.
+
+Beside the paper's: answers wanted at real pictures are .9 (one-sided label smoothing, Salimans 2016); both rates fall to
+zero; pictures are made by the moving average of G's weights (Karras 2018), with the statistics of batch normalisation counted for it
+(Brock 2019); G ends in a sigmoid, since pixels lie in 0..1 here.
+
+Shapes: B batch, Z noise, C H W picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from nnzoo.blocks.players import answers, deceived, spread, told_apart
+from nnzoo.blocks.probe import Probe
+from nnzoo.blocks.rows import summed
+from nnzoo.blocks.scaling_convolutions import SMALLEST, Down, Pixels, Up, normal_weights
+from nnzoo.blocks.standing_statistics import counted
+from nnzoo.core.abilities import Samples
+from nnzoo.core.dataset import Batch, Parts
+from nnzoo.core.feeds import shuffled
+from nnzoo.core.fields import Image, Spec
+from nnzoo.core.learning import Adam, Clock, Descend, Done, Loss, Schedule, Solve, Stage
+from nnzoo.core.network import Can, Card, Network, NetworkConfig, No
+from nnzoo.core.search import Choice, LogIntegers, LogUniform, Space, Uniform
+from nnzoo.core.task import Task
+
+
+class Config(NetworkConfig):
+    """Constants of the two players; channels double at every halving of the picture."""
+
+    noise: int = Field(64, ge=1)  # Z
+    width: int = Field(32, ge=1)  # channels of the largest hidden pictures
+    smooth: float = Field(0.9, gt=0.5, le=1)  # the answer wanted at real pictures
+    lr: float = Field(1.2e-3, gt=0)  # of G
+    judging: float = Field(1.0, gt=0)  # D's rate is so many times G's
+    ema: float = Field(0.99, ge=0, lt=1)
+    batch: int = Field(32, ge=2)
+    epochs: int = Field(15, ge=1)
+    search: ClassVar[Space] = {
+        "noise": LogIntegers(16, 128),
+        "width": Choice((16, 32, 64)),
+        "smooth": Uniform(0.8, 1.0),
+        "lr": LogUniform(2e-4, 4e-3),
+        "judging": LogUniform(0.5, 4),
+    }
+
+
+class DCGAN(Network):
+    """A generator of transposed convolutions, a discriminator of strided ones."""
+
+    @classmethod
+    def can(cls, spec: Spec, task: Task) -> Can | No:
+        name = spec.only("inputs", Image)
+        if name is None:
+            return No("dcgan makes pictures of one size; for points or a table of numbers use gan or wgan_gp")
+        if spec.outputs:
+            return No("dcgan makes pictures and knows no labels; leave the target out, or use cgan to make pictures of a label")
+        if task.name != "unconditional-image-generation":
+            return No(f"dcgan makes new pictures, which is not {task.name}; ask for unconditional-image-generation")
+        image = spec.inputs[name]
+        assert isinstance(image, Image)
+        if min(image.height, image.width) < 2 * SMALLEST:
+            return No(
+                f"dcgan halves pictures, which needs {2 * SMALLEST} x {2 * SMALLEST} pixels or more, and these are "
+                f"{image.height} x {image.width}; use gan"
+            )
+        return Can((Samples,))
+
+    def __init__(self, config: Config, spec: Spec, task: Task, found: dict[str, Any] = {}, parts: dict[str, Network] = {}):
+        super().__init__(config, spec, task, found, parts)
+        (self.name,) = spec.inputs
+        image = spec.inputs[self.name]
+        assert isinstance(image, Image)
+        size = (image.height, image.width)
+        self.generator = nn.Sequential(
+            Up(config.noise, image.channels, size, config.width, nn.BatchNorm2d), Pixels(image)
+        )
+        down = Down(image.channels, size, config.width, nn.BatchNorm2d)
+        self.discriminator = nn.Sequential(down, nn.Linear(down.features, 1))
+        self.made = Probe()
+        normal_weights(self)
+
+    def forward(self, inputs: dict[str, Any]) -> dict[str, Tensor]:
+        """Pictures (B C H W), standardised, from {"noise": (B Z)}."""
+        z_BZ = inputs["noise"]
+        assert z_BZ.ndim == 2 and z_BZ.shape[1] == self.config.noise
+        return {self.name: self.made(self.generator(z_BZ))}  # G(z)
+
+    def noise_like(self, rows: int) -> dict[str, Tensor]:
+        """What `forward` makes that many pictures of."""
+        return {"noise": torch.randn(rows, self.config.noise, device=self.device)}
+
+    def sample(self, n: int, condition: Any = None) -> Tensor:
+        """`n` new pictures (n C H W), standardised."""
+        return self(self.noise_like(n))[self.name]
+
+    def logit(self, x_BCHW: Tensor) -> Tensor:
+        """log D / (1 - D) of each picture (B)."""
+        return self.discriminator(x_BCHW)[:, 0].float()
+
+    def discriminator_loss(self, batch: Batch, clock: Clock) -> Loss:
+        """L_D. Real and made pictures are normalised apart, each kind by its own statistics."""
+        x_BCHW = batch.inputs[self.name]
+        with torch.no_grad():
+            made_BCHW = self.sample(len(batch))
+        real_B, made_B = self.logit(x_BCHW), self.logit(made_BCHW)
+        loss = summed(told_apart(real_B, made_B, self.config.smooth), batch, **answers(real_B, made_B))
+        return loss._replace(metrics={**loss.metrics, "spread": spread(made_BCHW, x_BCHW)})
+
+    def generator_loss(self, batch: Batch, clock: Clock) -> Loss:
+        """L_G."""
+        loss_B = deceived(self.logit(self.sample(len(batch))))
+        return Loss(loss_B.sum(), len(batch), {"generator": loss_B.detach().mean()})
+
+
+    def stages(self, task: Task) -> tuple[Stage, ...]:
+        c = self.config
+        falling = Schedule(decay="linear")
+        judge = Adam(c.lr * c.judging, betas=(0.5, 0.999), schedule=falling)
+        forge = Adam(c.lr, betas=(0.5, 0.999), schedule=falling)
+        moves = (
+            Descend("discriminator", self.discriminator_loss, ("discriminator",), judge),
+            Descend("generator", self.generator_loss, ("generator",), forge),
+        )
+        play = Stage(moves, feed=shuffled(c.batch), epochs=c.epochs, name="play", ema=c.ema)
+        return (play, Stage((Solve("statistics", self.settle, chance=True),), trains=("generator",), name="settle"))
+
+    def settle(self, parts: Parts, clock: Clock) -> Iterator[Done]:
+        """Count what batch normalisation sees in the averaged generator."""
+        yield from counted(self.generator, lambda: self.sample(self.config.batch), clock)
+
+    card = Card(
+        idea="A generator of transposed convolutions forges pictures, a discriminator of strided ones tells them from real ones.",
+        equation="min_G max_D E[log D(x)] + E[log(1 - D(G(z)))], G descending -log D(G(z))",
+        paper="Radford, Metz & Chintala, Unsupervised representation learning with deep convolutional GANs, ICLR",
+        year=2016,
+        learns="unsupervised, two players by gradient",
+        good_at="sharp pictures at once: one pass through the generator makes one",
+        weak_at="kinds of pictures that are left out, no likelihood, large and varied pictures",
+        cost="a step is two passes through G and three through D, with their gradients; making is one pass through G",
+        processes="gradients are averaged over processes; batch normalisation uses each process's own batch and noise",
+    )
