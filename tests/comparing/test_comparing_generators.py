@@ -161,6 +161,24 @@ def test_pictures_of_labels_are_ranked_by_what_a_classifier_learns_from_them(tmp
     assert "Made by oflabels" in page and "GAN-train accuracy" in page
 
 
+def test_what_codes_give_back_is_compared_with_principal_components(tmp_path):
+    raced = compare(
+        "digits",
+        task="reconstruction",
+        kinds=["autoencoder"],
+        config={"autoencoder": {"code": 8}},
+        budget=None,
+        per_run="2epochs",
+        seeds=1,
+        device="cpu",
+        out=tmp_path / "report.html",
+    )
+    assert raced.metric == "r2" and {"autoencoder", "pca-8"} == {entry.kind for entry in raced.entries}
+    assert 0.5 < raced.entry("pca-8").mean < 0.9
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Given back by pca-8" in page and page.count('alt="rebuilt picture"') == 2 * 20
+
+
 def test_points_have_modes_where_the_truth_is_known():
     raced = compare("ring8", kinds=["wgan_gp"], budget=None, per_run="20steps", seeds=1, device="cpu", out=None)
     assert raced.metric == "energy_distance"
