@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from nnzoo.comparing.candidate import Request
+from nnzoo.comparing.columns import columns_of
 from nnzoo.comparing.entries import Entry
 from nnzoo.comparing.intervals import SetsAndSeeds, intervals
 from nnzoo.comparing.made_baselines import Gaussian, PixelsOfALabel
@@ -269,6 +270,10 @@ def test_principal_components_are_the_best_linear_code():
     _, values, axes = np.linalg.svd(centred, full_matrices=False)
     kept = 1 - (values[6:] ** 2).sum() / (values**2).sum()
     assert prepared.task.evaluate(baseline, prepared.parts.train).score == pytest.approx(kept, abs=1e-5)
+    test = prepared.task.evaluate(baseline, prepared.parts.test)
+    for metric, score in test.scores.items():
+        columns = columns_of(test, metric)
+        assert columns.score(columns.rows_NC.sum(0)[None])[0] == pytest.approx(score, rel=1e-5)
     answer = baseline(prepared.parts.test.all().inputs)["image"]
     t = prepared.parts.test.all().inputs["image"].flatten(1).double().numpy() - x.mean(0)
     expected = x.mean(0) + t @ axes[:6].T @ axes[:6]
