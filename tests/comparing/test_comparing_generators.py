@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from nnzoo.comparing.candidate import Request
+from nnzoo.comparing.columns import columns_of
 from nnzoo.comparing.entries import Entry
 from nnzoo.comparing.intervals import SetsAndSeeds, intervals
 from nnzoo.comparing.made_baselines import Gaussian, PixelsOfALabel
@@ -161,6 +162,24 @@ def test_pictures_of_labels_are_ranked_by_what_a_classifier_learns_from_them(tmp
     assert "Made by oflabels" in page and "GAN-train accuracy" in page
 
 
+def test_what_codes_give_back_is_compared_with_principal_components(tmp_path):
+    raced = compare(
+        "digits",
+        task="reconstruction",
+        kinds=["autoencoder"],
+        config={"autoencoder": {"code": 8}},
+        budget=None,
+        per_run="2epochs",
+        seeds=1,
+        device="cpu",
+        out=tmp_path / "report.html",
+    )
+    assert raced.metric == "r2" and {"autoencoder", "pca-8"} == {entry.kind for entry in raced.entries}
+    assert 0.5 < raced.entry("pca-8").mean < 0.9
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Given back by pca-8" in page and page.count('alt="rebuilt picture"') == 2 * 20
+
+
 def test_points_have_modes_where_the_truth_is_known():
     raced = compare("ring8", kinds=["wgan_gp"], budget=None, per_run="20steps", seeds=1, device="cpu", out=None)
     assert raced.metric == "energy_distance"
@@ -251,6 +270,10 @@ def test_principal_components_are_the_best_linear_code():
     _, values, axes = np.linalg.svd(centred, full_matrices=False)
     kept = 1 - (values[6:] ** 2).sum() / (values**2).sum()
     assert prepared.task.evaluate(baseline, prepared.parts.train).score == pytest.approx(kept, abs=1e-5)
+    test = prepared.task.evaluate(baseline, prepared.parts.test)
+    for metric, score in test.scores.items():
+        columns = columns_of(test, metric)
+        assert columns.score(columns.rows_NC.sum(0)[None])[0] == pytest.approx(score, rel=1e-5)
     answer = baseline(prepared.parts.test.all().inputs)["image"]
     t = prepared.parts.test.all().inputs["image"].flatten(1).double().numpy() - x.mean(0)
     expected = x.mean(0) + t @ axes[:6].T @ axes[:6]

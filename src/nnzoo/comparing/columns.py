@@ -44,6 +44,8 @@ def columns_of(evaluation: Evaluation, metric: str, weight_N: np.ndarray | None 
 
     `weight_N` are the weights of the rows that were scored, None for all one.
     """
+    if evaluation.extra.get("pooled"):
+        return _pooled(evaluation, metric, weight_N)
     if "r2" in evaluation.scores and "rmse" in evaluation.scores:
         return _regression(evaluation, metric, weight_N)
     if metric in ("balanced_accuracy", "macro_f1"):
@@ -96,6 +98,18 @@ def _bleu(sums_RC: np.ndarray) -> np.ndarray:
         short_R = np.where(said_R < right_R, np.exp(1 - right_R / said_R), 1.0)
     score_R = 100 * np.nan_to_num(short_R) * np.exp(logs_R4.mean(1))
     return np.where(sums_RC[:, 2:6].any(1), score_R, 0.0)
+
+
+def _pooled(evaluation: Evaluation, metric: str, weight_N: np.ndarray | None) -> Columns:
+    """R2 and RMSE of all numbers together; the mean row that errors are held against is that of the whole part."""
+    w_N = np.ones(len(evaluation.truth)) if weight_N is None else weight_N
+    error_N = np.square(evaluation.truth - evaluation.predictions).mean(1, dtype=float)
+    mean_P = np.average(evaluation.truth, axis=0, weights=w_N)
+    spread_N = np.square(evaluation.truth - mean_P).mean(1, dtype=float)
+    rows_NC = np.stack([error_N * w_N, spread_N * w_N, w_N], 1)
+    if metric == "r2":
+        return Columns(rows_NC, lambda sums: 1 - sums[:, 0] / np.maximum(sums[:, 1], 1e-300))
+    return Columns(rows_NC, lambda sums: np.sqrt(sums[:, 0] / np.maximum(sums[:, 2], 1e-300)))
 
 
 def _regression(evaluation: Evaluation, metric: str, weight_N: np.ndarray | None) -> Columns | None:

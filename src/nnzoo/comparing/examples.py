@@ -38,6 +38,8 @@ def sections(comparison: Comparison, colour: str) -> list[tuple[str, str]]:
     if best is None or comparison.prepared is None or not best.evaluations:
         return []
     spec = comparison.prepared.spec
+    if comparison.task == "reconstruction":
+        return _given_back(comparison)
     if spec.only("outputs", Image) and spec.only("inputs", Classes):
         return _made_pictures(comparison)
     if spec.only("outputs", Classes):
@@ -190,6 +192,21 @@ def _made(comparison: Comparison, best: Entry, colour: str) -> list[tuple[str, s
         for (who, points), tint in zip(clouds.items(), ("#8c9196", colour))
     ]
     return [(f"Real points and those that {best.kind} made", f'<div class="pair">{"".join(charts)}</div>')]
+
+
+def _given_back(comparison: Comparison) -> list[tuple[str, str]]:
+    """The first test pictures, and what each entrant gave back of them, the best on validation first."""
+    test = _test(comparison)
+    ((name, field),) = test.spec.inputs.items()
+    if not isinstance(field, Image):
+        return []
+    restore = comparison.prepared.preprocessing.restore
+    value = test.take(torch.arange(min(MADE, len(test)), device=test.device)).inputs[name]
+    found = [("What went in", grid(restore(name, value), [""] * len(value), "real picture"))]
+    for entry in chosen_order([e for e in comparison.entries if e.mean is not None], comparison.higher_is_better):
+        back = torch.as_tensor(entry.evaluations[0].predictions[: len(value)]).reshape(value.shape)
+        found.append((f"Given back by {entry.kind}", grid(restore(name, back), [""] * len(back), "rebuilt picture")))
+    return found
 
 
 def _made_pictures(comparison: Comparison) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from nnzoo.comparing.baselines import Baseline
 from nnzoo.core.dataset import Parts
-from nnzoo.core.fields import Rows, Spec
+from nnzoo.core.fields import Image, Rows, Spec, Table
 from nnzoo.core.network import Network
 from nnzoo.core.task import Task
 
@@ -93,13 +93,14 @@ def components_for(spec: Spec, judge: Task, networks: Mapping[str, tuple[type[Ne
         network = make(make.Config.read(config, name), spec, judge).eval()
         if hasattr(network, "encode"):
             with torch.no_grad():
-                sizes.add(network.encode(_one_row(spec)).flatten(1).shape[1])
+                sizes.add(network.encode(_one_row(spec)).flatten(1).shape[1])  # type: ignore[operator]
     return [PCA(size) for size in sorted(sizes)]
 
 
 def _one_row(spec: Spec) -> dict[str, Any]:
     """Inputs of one row of zeros."""
     ((name, field),) = spec.inputs.items()
-    if hasattr(field, "channels"):
+    if isinstance(field, Image):
         return {name: torch.zeros(1, field.channels, field.height, field.width)}
-    return {name: Rows(torch.zeros(1, len(field.numeric)), torch.zeros(1, 0, dtype=torch.long))}  # type: ignore[union-attr]
+    assert isinstance(field, Table)
+    return {name: Rows(torch.zeros(1, len(field.numeric)), torch.zeros(1, 0, dtype=torch.long))}

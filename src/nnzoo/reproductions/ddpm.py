@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from nnzoo.reproductions._pictures import CONDITIONAL, UNCONDITIONAL, _prepared, pictures
+from nnzoo.reproductions._pictures import CONDITIONAL, UNCONDITIONAL, judging, pictures
 from nnzoo.reproductions._points import points
 from nnzoo.reproductions.running import Listeners, Reproduction, fit
 
@@ -30,7 +30,7 @@ class Sampled:
 
 def few_beside_many(seed: int, listen: Listeners) -> dict[str, float]:
     """The Frechet distance of 20 steps of DPM-Solver++ over that of 250 of the random walk, of one network."""
-    prepared = _prepared("fashion-mnist", UNCONDITIONAL, seed)
+    prepared = judging("fashion-mnist", UNCONDITIONAL)
     network = fit("ddpm", prepared, seed, listen, budget="600s").eval()
     found = {}
     for name, how in (("few", FEW), ("many", MANY)):

@@ -71,7 +71,8 @@ class Reconstruction(Task):
         squared, variance = (float(np.average(of_N, weights=weight_N)) for of_N in (squared_N, spread_N))
         scores = {"r2": 1 - squared / variance if variance > 0 else float(squared == 0), "rmse": squared**0.5}
         rows = (1 - squared_N / variance) * weight_N / weight_N.mean() if variance > 0 else None
-        return Evaluation(self.metric, scores, rows=rows, predictions=answer_NP.numpy(), truth=truth_NP.numpy())
+        extra = {"pooled": True}  # one R2 of all numbers together, not the mean of one for each
+        return Evaluation(self.metric, scores, rows=rows, predictions=answer_NP.numpy(), truth=truth_NP.numpy(), extra=extra)
 
     def floor(self, train: Dataset, test: Dataset) -> float:
         """R2 of the best constant answer, the mean row of the part scored."""
