@@ -215,13 +215,9 @@ SETTINGS: dict[str, dict[str, Any]] = {  # kinds that would take long with their
     "bert": {"width": 32, "layers": 2, "heads": 2, "context": 32, "lr": 3e-3},
     "cgan": {"width": 16},
     "dcgan": {"width": 16},
-<<<<<<< HEAD
-    "ddpm": {"widths": (16,), "batch": 32, "lr": 4e-3, "ema": 0.98, "sampling_steps": 8},
     "conditional_vae": {"pixels": "gaussian", "latent": 4, "hidden": (128,), "batch": 64},
     "denoising_autoencoder": {"code": 5, "hidden": (128,), "amount": 0.1, "batch": 64},
-=======
     "ddpm": {"schedule": "cosine", "widths": (16,), "batch": 64, "lr": 1e-2, "ema": 0.97, "guidance": 1.0, "sampling_steps": 12},
->>>>>>> diffusion
     "gpt": {"width": 64, "layers": 2, "context": 16, "batch": 64, "lr": 4e-3, "dropout": 0.0},
     "gru": {"hidden": 64},
     "latent_diffusion": {
@@ -244,18 +240,10 @@ SETTINGS: dict[str, dict[str, Any]] = {  # kinds that would take long with their
     "wgan_gp": {"channels": 12},
 }
 STEPS: dict[str, int] = {  # of kinds, or of kinds on some data, for which `_budget` would take long
-<<<<<<< HEAD
     "cgan": 800,
     "dcgan": 1200,
     "ddpm": 600,
     "ddpm digits-by-label": 300,
-=======
-    "cgan": 400,
-    "dcgan": 400,
-    "ddpm": 1000,
-    "ddpm digits-by-label": 300,
-    "ddpm ring8": 600,
->>>>>>> diffusion
     "gan": 1500,
     "latent_diffusion digits-unlabelled": 1500,
     "latent_diffusion digits-by-label": 600,
