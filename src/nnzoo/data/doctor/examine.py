@@ -90,7 +90,8 @@ def _width(prepared: Prepared) -> int:
     if isinstance(prepared.raw, RawTexts):
         return max(1, sum(map(len, prepared.raw.texts)) // max(1, len(prepared.raw.texts)))
     widths = [
-        sum(tensor[0].numel() for tensor in stored.values() if tensor.ndim > 1 and len(tensor)) for stored in dataset.columns.values()
+        sum(tensor[0].numel() for tensor in stored.values() if tensor.ndim > 1 and len(tensor))
+        for stored in dataset.columns.values()
     ]
     return max(1, *widths)
 
