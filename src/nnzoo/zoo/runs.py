@@ -45,6 +45,7 @@ CONFIG, MODEL, CARD, DIGESTS = "config.json", "model.safetensors", "README.md", 
 SORTS = {
     "table": ("nnzoo.data.table_preprocessing", "TablePreprocessing"),
     "images": ("nnzoo.data.image_preprocessing", "ImagePreprocessing"),
+    "picture-pairs": ("nnzoo.data.picture_pair_preprocessing", "PicturePairPreprocessing"),
     "texts": ("nnzoo.data.text_preprocessing", "TextPreprocessing"),
     "graph": ("nnzoo.data.graph_preprocessing", "GraphPreprocessing"),
     "sequences": ("nnzoo.data.sequence_preprocessing", "SequencePreprocessing"),
