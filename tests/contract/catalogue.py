@@ -253,11 +253,11 @@ STEPS: dict[str, int] = {  # of kinds, or of kinds on some data, for which `_bud
 }
 LEARNED = {("vae", "ring8"): 0.55}  # the share of the way from the floor where it is not the task's: gaps between modes are bridged
 ELSEWHERE = {  # where the task's score says little of what was learned, and what does is tested
-    ("vae", "digits-unlabelled"): "it makes means of pictures, which vary less than pictures; its bounds are tested in test_vae.py",
+    ("vae", "digits-unlabelled"): "means of pictures vary less than pictures; its bounds are tested in test_vae.py",
     (
         "conditional_vae",
         "digits-by-label",
-    ): "it makes means of pictures, which vary less than pictures; see test_conditional_vae.py",
+    ): "means of pictures vary less than pictures; see test_conditional_vae.py",
 }
 SMALL = {  # one small data set for each kind, for tests that need no more
     kind: next(iter(accepted(kind)), DATA[0]) for kind in KINDS

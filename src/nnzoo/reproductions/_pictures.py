@@ -17,9 +17,9 @@
 Scores: frechet_distance (with frechet_low and frechet_high, 95 % from resampled pictures of this one seed), precision, recall,
 classes_found, confidence, label_kl, copied (share as near to a training picture as 1 % of held-out ones), copies (1: flagged as a
 copier), energy_distance, milliseconds (a picture), parameters, seconds; with task="class-conditional-image-generation" also
-gan_train and gan_test. All on the official test part with at most 5,000 pictures on either side (`comparing/judging/pictures.py`). The
-division of the data and the judge are those of seed 0 for every seed, so that distances are in one unit; the judge is kept in the
-cache.
+gan_train and gan_test. All on the official test part with at most 5,000 pictures on either side (`comparing/judging/pictures.py`).
+The division of the data and the judge are those of seed 0 for every seed, so that distances are in one unit; the judge is kept in
+the cache.
 """
 
 from __future__ import annotations

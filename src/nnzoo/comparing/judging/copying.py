@@ -5,9 +5,10 @@
 The ratio, and not d_1 itself, since smooth or typical pictures are near to everything without being copies (Carlini et al. 2023,
 sec. 4.2, divide by the distances of the next neighbours for the same reason). Held-out rows show what r is without copying: q is
 its 1 % quantile there, and the share of made rows with r <= q is about 1 % of a generator that does not copy (made rows are held
-against held-out ones as in Meehan et al. 2020). A generator is said to copy where the share is more than three times that of the held-out
-rows, and so much by chance has a probability below 1 in 2,000 (Fisher's exact test), in pixels or in features of the judge. Pixels
-are compared with training pictures that may be moved by a pixel in any direction, so that copies a little moved are found too.
+against held-out ones as in Meehan et al. 2020). A generator is said to copy where the share is more than three times that of the
+held-out rows, and so much by chance has a probability below 1 in 2,000 (Fisher's exact test), in pixels or in features of the
+judge. Pixels are compared with training pictures that may be moved by a pixel in any direction, so that copies a little moved are
+found too.
 
 Shapes: N rows, M training rows, D numbers of a row, K candidates, S moves, C H W picture.
 """
