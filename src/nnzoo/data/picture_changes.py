@@ -105,4 +105,4 @@ def _grey(x_NHWC: np.ndarray) -> np.ndarray:
 
 def _chance_of(picture_HWC: np.ndarray) -> np.random.RandomState:
     """numpy promises that this generator's stream never changes."""
-    return np.random.RandomState(zlib.crc32(np.ascontiguousarray(picture_HWC)))
+    return np.random.RandomState(zlib.crc32(np.ascontiguousarray(picture_HWC).tobytes()))

@@ -51,7 +51,8 @@ class Copying:
 def ratios(x_ND: Tensor, train_MD: Tensor, k: int = NEIGHBOURS) -> tuple[Tensor, Tensor]:
     """r of each row (N, float64), and its nearest training row (N)."""
     near_NK = _near(x_ND, train_MD, k + 2)  # the product has lost digits: two more than needed
-    found, rows = [], []
+    found: list[Tensor] = []
+    rows: list[Tensor] = []
     for part, near in zip(x_ND.split(ROWS_AT_ONCE), near_NK.split(ROWS_AT_ONCE)):
         _take((part[:, None] - train_MD[near]).double().square().sum(2), near, k, found, rows)
     return torch.cat(found), torch.cat(rows)
@@ -71,7 +72,8 @@ def ratios_of_pictures(
     small = min(x_NCHW.shape[2:]) < SMALL
     looked = _moved(x_NCHW) if small else [x_NCHW]
     near_NK = torch.cat([_near(coarse(x), train_MD, CANDIDATES // (4 if small else 1)) for x in looked], 1)
-    found, rows = [], []
+    found: list[Tensor] = []
+    rows: list[Tensor] = []
     for part, near in zip(x_NCHW.split(ROWS_AT_ONCE), near_NK.split(ROWS_AT_ONCE)):
         square_NK = torch.full(near.shape, torch.inf, dtype=torch.float64, device=near.device)
         for column in range(near.shape[1]):
