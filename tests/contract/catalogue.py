@@ -210,7 +210,7 @@ def accepted(kind: str) -> tuple[str, ...]:
 
 
 KINDS = tuple(names())
-SETTINGS: dict[str, dict[str, Any]] = {  # kinds that would take long with their defaults
+SETTINGS: dict[str, dict[str, Any]] = {  # kinds, or kinds on some data, that would take long with their defaults
     "autoencoder": {"code": 6, "hidden": (128,), "batch": 64},
     "bert": {"width": 32, "layers": 2, "heads": 2, "context": 32, "lr": 3e-3},
     "cgan": {"width": 16},
@@ -218,6 +218,7 @@ SETTINGS: dict[str, dict[str, Any]] = {  # kinds that would take long with their
     "conditional_vae": {"pixels": "gaussian", "latent": 4, "hidden": (128,), "batch": 64},
     "denoising_autoencoder": {"code": 5, "hidden": (128,), "amount": 0.1, "batch": 64},
     "ddpm": {"schedule": "cosine", "widths": (16,), "batch": 64, "lr": 1e-2, "ema": 0.97, "guidance": 1.0, "sampling_steps": 12},
+    "ddpm ring8": {"batch": 64, "ema": 0.97, "sampling_steps": 12},
     "gpt": {"width": 64, "layers": 2, "context": 16, "batch": 64, "lr": 4e-3, "dropout": 0.0},
     "gru": {"hidden": 64},
     "latent_diffusion": {
@@ -237,20 +238,29 @@ SETTINGS: dict[str, dict[str, Any]] = {  # kinds that would take long with their
     "text_cnn": {"width": 32, "detectors": 32},
     "transformer": {"width": 32, "layers": 1, "lr": 8e-3},
     "vae": {"pixels": "gaussian", "latent": 4, "hidden": (128, 64), "batch": 64, "lr": 5e-3},
-    "wgan_gp": {"channels": 12},
+    "wgan_gp": {"channels": 16, "lr": 4e-3},
 }
+
+
+def config_of(kind: str, prepared: Prepared) -> dict[str, Any]:
+    """What is set of a kind for some data."""
+    return SETTINGS.get(f"{kind} {prepared.name}", SETTINGS.get(kind, {}))
+
+
 STEPS: dict[str, int] = {  # of kinds, or of kinds on some data, for which `_budget` would take long
     "cgan": 800,
     "dcgan": 1200,
     "ddpm": 600,
     "ddpm digits-by-label": 300,
+    "ddpm ring8": 1000,
     "gan": 1500,
     "latent_diffusion digits-unlabelled": 1500,
     "latent_diffusion digits-by-label": 600,
     "pix2pix": 400,
     "vae": 1500,
     "vae ring8": 3000,
-    "wgan_gp": 1000,
+    "wgan_gp": 1500,
+    "wgan_gp ring8": 1000,
 }
 LEARNED = {("vae", "ring8"): 0.55}  # the share of the way from the floor where it is not the task's: gaps between modes are bridged
 ELSEWHERE = {  # where the task's score says little of what was learned, and what does is tested

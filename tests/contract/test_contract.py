@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from catalogue import DATA, ELSEWHERE, KINDS, LEARNED, SETTINGS, SMALL, STEPS, accepted, data
+from catalogue import DATA, ELSEWHERE, KINDS, LEARNED, SMALL, STEPS, accepted, config_of, data
 from torch import Tensor
 
 from nnzoo.blocks.probe import Probe
@@ -41,7 +41,7 @@ def learn(kind: str, prepared: Prepared, parts: Parts | None = None, seed: int =
     """Train at the kind's defaults, or for so many steps where `budget` says."""
     folder, listen, resume = more.pop("folder", None), more.pop("listen", ()), more.pop("resume", False)
     settings = Settings(seed=seed, device="cpu", **more)
-    return train(build(kind, SETTINGS.get(kind, {}), prepared, seed), parts or prepared.parts, settings, folder, listen, resume)
+    return train(build(kind, config_of(kind, prepared), prepared, seed), parts or prepared.parts, settings, folder, listen, resume)
 
 
 def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
@@ -58,7 +58,7 @@ def learned(kind: str, name: str) -> Network:
 def _budget(kind: str, name: str) -> str | None:
     """Enough steps to learn these small data: the kind's own length, bounded for the sake of time."""
     prepared = data(name)
-    network = build(kind, SETTINGS.get(kind, {}), prepared, 0)
+    network = build(kind, config_of(kind, prepared), prepared, 0)
     stages = network.stages(prepared.task)
     if not any(isinstance(m, Descend) or m.sees == "batch" for stage in stages for m in stage.moves):
         return None
@@ -96,7 +96,7 @@ def test_a_kind_accepts_something_and_refuses_the_rest_with_a_sentence(kind: str
                 cls(cls.Config(), prepared.spec, prepared.task)
         else:
             assert able.abilities
-            network = build(kind, SETTINGS.get(kind, {}), prepared, 0)
+            network = build(kind, config_of(kind, prepared), prepared, 0)
             for ability in able.abilities:
                 assert isinstance(network, ability), f"{kind} promises {ability.__name__}"
 
@@ -208,7 +208,7 @@ print("all equal")
 @per_pair
 def test_the_predict_path_traces_and_gives_the_same(kind: str, name: str) -> None:
     prepared = data(name)
-    network = build(kind, SETTINGS.get(kind, {}), prepared, 0) if not learned_shapes(kind) else learned(kind, name)
+    network = build(kind, config_of(kind, prepared), prepared, 0) if not learned_shapes(kind) else learned(kind, name)
     if type(network).card.export:
         pytest.skip(type(network).card.export)
     network.eval()
@@ -251,7 +251,7 @@ def test_the_card_is_complete(kind: str) -> None:
 @per_kind
 def test_training_leaves_other_networks_and_the_data_alone(kind: str) -> None:
     prepared = data(SMALL[kind])
-    other = build(kind, SETTINGS.get(kind, {}), prepared, 9)
+    other = build(kind, config_of(kind, prepared), prepared, 9)
     before, stored = copy_of(other), {n: {k: t.clone() for k, t in c.items()} for n, c in prepared.parts.train.columns.items()}
     learn(kind, prepared, budget="5steps")
     assert same(before, copy_of(other))
