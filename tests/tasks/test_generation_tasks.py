@@ -1,3 +1,5 @@
+import math
+
 """Made data: energy distance is its formula, without bias; floors and spoiled data keep single columns; modes are counted."""
 
 import numpy as np
@@ -140,5 +142,7 @@ def test_a_mode_is_hit_by_one_point_within_three_sigma():
     centres = [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
     some = [[0.0, 0.29], [0.01, 0.0], [1.0, 0.31], [0.0, 1.1], [0.5, 0.5]]
     found = modes(np.array(some), centres, 0.1)
-    assert found == {"modes": 2, "of": 4, "share_within_3_sigma": pytest.approx(3 / 5), "rarest": 0.0}
-    assert modes(torch.tensor(centres), centres, 0.1) == {"modes": 4, "of": 4, "share_within_3_sigma": 1.0, "rarest": 0.25}
+    uneven = pytest.approx(2 / 3 * math.log(8 / 3) + 1 / 3 * math.log(4 / 3))  # two good points at one mode, one at another
+    assert found == {"modes_kl": uneven, "modes": 2, "of": 4, "share_within_3_sigma": pytest.approx(3 / 5), "rarest": 0.0}
+    even = {"modes_kl": 0.0, "modes": 4, "of": 4, "share_within_3_sigma": 1.0, "rarest": 0.25}
+    assert modes(torch.tensor(centres), centres, 0.1) == even
