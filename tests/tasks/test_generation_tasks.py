@@ -1,6 +1,6 @@
-import math
-
 """Made data: energy distance is its formula, without bias; floors and spoiled data keep single columns; modes are counted."""
+
+import math
 
 import numpy as np
 import pytest
