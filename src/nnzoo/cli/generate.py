@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -67,7 +67,14 @@ def generate(
 
         begun = beginnings(prompt, prompts)
         model = load(run, device, own)
-        choice = {"top_k": top_k, "top_p": top_p, "min_p": min_p, "repetition": repetition, "stop": stop, "beam": beam}
+        choice: dict[str, Any] = {
+            "top_k": top_k,
+            "top_p": top_p,
+            "min_p": min_p,
+            "repetition": repetition,
+            "stop": stop,
+            "beam": beam,
+        }
         sampling = {"steps": steps, "guidance": guidance, "sampler": sampler}
         choice |= {name: value for name, value in sampling.items() if value is not None}
         with WritingWatch(terminal, begun) as watch:

@@ -220,7 +220,7 @@ class SetsAndSeeds(RowsAndSeeds):
         self.answers = {kind: [np.asarray(e.scores[metric]) for e in each] for kind, each in evaluations.items()}
         self.scores = {kind: np.array([e.scores[metric] for e in each]) for kind, each in evaluations.items()}
         self.draws = {kind: np.stack([e.extra["draws"][metric] for e in each], 1) for kind, each in evaluations.items()}
-        self.centres = {kind: float(scores.mean()) for kind, scores in self.scores.items()}
+        self.centres = {kind: scores.mean() for kind, scores in self.scores.items()}
         first = next(iter(evaluations.values()))[0]
         self.rows, self.unit = int(first.extra["samples"]), first.unit
         self.seeds = max(len(each) for each in self.scores.values())

@@ -81,7 +81,7 @@ class PicturePairPreprocessing(Preprocessing):
         if isinstance(source, (str, os.PathLike)) and os.path.isdir(source) and (sides := sides_of(Path(source))):
             return read_sides(Path(source), sides)
         if self.made == SIDE_BY_SIDE and isinstance(source, (str, os.PathLike)):
-            return read_images(source)  # a pair or an input alone: its own shape tells
+            return read_images(Path(source))  # a pair or an input alone: its own shape tells
         return pictures_of(source, (*self.size, max(len(mean) for mean, _ in self.sides.values())))
 
     def taken(self, raw: Raw, to_answer: bool) -> Raw:

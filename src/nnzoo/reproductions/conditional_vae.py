@@ -1,9 +1,11 @@
 """Conditional VAE on Fashion-MNIST: what a classifier learns from made pictures, and how one reads them."""
 
+from typing import Any
+
 from nnzoo.reproductions._pictures import CONDITIONAL, pictures
 
 HOW = "Shmelkov, Schmid & Alahari 2018, How good is my GAN? (GAN-train and GAN-test; not on this set)"
-LONG = {"task": CONDITIONAL, "budget": "20epochs"}
+LONG: dict[str, Any] = {"task": CONDITIONAL, "budget": "20epochs"}
 
 REPRODUCTIONS = (
     pictures("conditional_vae", score="gan_train", target=0.80, source=HOW, note="the target is that of `cgan`", **LONG),

@@ -105,7 +105,8 @@ def reproduce(kind: str, listen: Listeners = (), folder: Path | None = None, onl
     where = folder or results_folder()
     where.mkdir(parents=True, exist_ok=True)
     path = where / f"{kind}.json"
-    chosen, passed_over = [], []
+    chosen: list[Reproduction] = []
+    passed_over: list[Reproduction] = []
     for reproduction in find(kind):
         if not only or only in reproduction.data:
             here = torch.cuda.is_available() or not reproduction.needs_gpu

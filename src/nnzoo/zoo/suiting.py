@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nnzoo.core.errors import NnzooError
-from nnzoo.core.fields import Image, Spec
+from nnzoo.core.fields import AnyField, Image, Spec
 from nnzoo.data.asking import CONDITIONAL
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _prepared_again(cls: type[Network], prepared: Prepared, again: Callable[[str
 
 def _spec_for(task: str, spec: Spec) -> Spec:
     """Pictures with labels, as they are prepared for another task."""
-    pictures = {name: field for name, field in spec.inputs.items() if isinstance(field, Image)}
+    pictures: dict[str, AnyField] = {name: field for name, field in spec.inputs.items() if isinstance(field, Image)}
     if task == CONDITIONAL:
         return Spec(inputs=spec.outputs, outputs=pictures, train_size=spec.train_size)
     return Spec(inputs=pictures, train_size=spec.train_size)
