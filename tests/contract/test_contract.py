@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from catalogue import DATA, ELSEWHERE, KINDS, LEARNED, SMALL, STEPS, accepted, config_of, data
+from catalogue import DATA, ELSEWHERE, KINDS, LEARNED, SMALL, STEPS, TRACED, accepted, config_of, data
 from torch import Tensor
 
 from nnzoo.blocks.probe import Probe
@@ -208,7 +208,8 @@ print("all equal")
 @per_pair
 def test_the_predict_path_traces_and_gives_the_same(kind: str, name: str) -> None:
     prepared = data(name)
-    network = build(kind, config_of(kind, prepared), prepared, 0) if not learned_shapes(kind) else learned(kind, name)
+    config = {**config_of(kind, prepared), **TRACED.get(kind, {})}
+    network = build(kind, config, prepared, 0) if not learned_shapes(kind) else learned(kind, name)
     if type(network).card.export:
         pytest.skip(type(network).card.export)
     network.eval()
