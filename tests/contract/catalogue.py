@@ -240,11 +240,11 @@ SETTINGS: dict[str, dict[str, Any]] = {  # kinds that would take long with their
     "wgan_gp": {"channels": 12},
 }
 STEPS: dict[str, int] = {  # of kinds, or of kinds on some data, for which `_budget` would take long
-    "cgan": 800,
+    "cgan": 400,
     "dcgan": 1200,
     "ddpm": 600,
     "ddpm digits-by-label": 300,
-    "gan": 1500,
+    "gan": 800,
     "latent_diffusion digits-unlabelled": 1500,
     "latent_diffusion digits-by-label": 600,
     "pix2pix": 200,
