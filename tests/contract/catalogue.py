@@ -245,6 +245,7 @@ STEPS: dict[str, int] = {  # of kinds, or of kinds on some data, for which `_bud
     "ddpm": 600,
     "ddpm digits-by-label": 300,
     "gan": 800,
+    "gan ring8": 700,
     "latent_diffusion digits-unlabelled": 1500,
     "latent_diffusion digits-by-label": 600,
     "pix2pix": 200,

@@ -11,8 +11,8 @@ D's logit is held flat at real pictures, without which G makes nearly one pictur
 
     L_D + gamma / 2 E_{x, y~data}[||grad_x logit D(x | y)||^2]                                   (R1, Mescheder 2018, eq. 9)
 
-The players are the convolutions of `dcgan` in place of the paper's perceptrons with dropout; D has no batch normalisation, since the
-slope is of each picture alone, and both have no momentum (Gidel 2019). Their rates fall to zero; pictures come from G's moving
+The players are the convolutions of `dcgan` in place of the paper's perceptrons with dropout; D has no batch normalisation, since
+the slope is of each picture alone, and both have no momentum (Gidel 2019). Their rates fall to zero; pictures come from G's moving
 average (Karras 2018) with statistics of its own (Brock 2019); G ends in a sigmoid.
 
 Shapes: B batch, Z noise, K labels, L numbers that tell G of a label, F seen by D, C H W picture.
@@ -184,6 +184,6 @@ class CGAN(Network):
         learns="two players by gradient, from pictures with labels",
         good_at="sharp pictures of a given label at once; more rows for a classifier to learn from",
         weak_at="rare labels, variety within a label, no likelihood",
-        cost="a step is two passes through G and three through D, with their gradients, and a gradient of a gradient for R1; making is one pass",
+        cost="a step is two passes through G, three through D, and a gradient of a gradient for R1; making is one pass through G",
         processes="gradients are averaged over processes; batch normalisation uses each process's own batch and noise",
     )

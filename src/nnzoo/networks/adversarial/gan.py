@@ -8,14 +8,15 @@ L_G is his "non-saturating" loss (section 3): it has the same fixed point as eq.
 Nothing in it asks for all modes of the data: what G leaves out, it is never told of, which `wgan_gp` mends.
 
 Both are plain stacks of linear layers, of points and of pictures alike (of pictures `dcgan` knows that neighbours belong together).
-Beside the paper's: ReLU and leaky ReLU in place of maxout and dropout. D's logit is held flat at real rows, without which these two
-run after one mode of small pictures (dropout of .3 in D, closer to the paper, did not prevent it on `digits`):
+Beside the paper's: ReLU and leaky ReLU in place of maxout and dropout; D's logit is held flat at real rows, and G has batch
+normalisation (Ioffe 2015; in a generator Radford 2016):
 
     L_D + gamma / 2 E_{x~data}[||grad logit D(x)||^2]                                                 (R1, Mescheder 2018, eq. 9)
 
-G has batch normalisation (Ioffe 2015; in a generator Radford 2016). D learns faster than G (two time-scales, Heusel 2017), and both
-without momentum, which makes players circle (Gidel 2019); both rates fall to zero, and data are made by the moving average of G's
-weights (Yazici 2019) with statistics of its own (Brock 2019).
+On the pictures of `digits` with neither of these two made pictures are nearly alike (dropout of .3 in D did not help), and either
+alone leads less near to the data than both. D learns faster than G (two time-scales, Heusel 2017), and both without momentum, which
+makes players circle (Gidel 2019); both rates fall to zero, and data are made by the moving average of G's weights (Yazici 2019) with
+statistics of its own (Brock 2019).
 
 Shapes: B batch, Z noise, D numbers of a row.
 """
