@@ -15,8 +15,8 @@ normalisation (Ioffe 2015; in a generator Radford 2016):
 
 On the pictures of `digits` with neither of these two made pictures are nearly alike (dropout of .3 in D did not help), and either
 alone leads less near to the data than both. D learns faster than G (two time-scales, Heusel 2017), and both without momentum, which
-makes players circle (Gidel 2019); both rates fall to zero, and data are made by the moving average of G's weights (Yazici 2019) with
-statistics of its own (Brock 2019).
+makes players circle (Gidel 2019); both rates fall to zero, and data are made by the moving average of G's weights (Yazici 2019)
+with statistics of its own (Brock 2019).
 
 Shapes: B batch, Z noise, D numbers of a row.
 """
