@@ -248,12 +248,13 @@ def config_of(kind: str, prepared: Prepared) -> dict[str, Any]:
 
 
 STEPS: dict[str, int] = {  # of kinds, or of kinds on some data, for which `_budget` would take long
-    "cgan": 800,
+    "cgan": 400,
     "dcgan": 1200,
     "ddpm": 600,
     "ddpm digits-by-label": 300,
     "ddpm ring8": 1000,
-    "gan": 1500,
+    "gan": 800,
+    "gan ring8": 700,
     "latent_diffusion digits-unlabelled": 1500,
     "latent_diffusion digits-by-label": 600,
     "pix2pix": 400,

@@ -53,14 +53,14 @@ def test_both_players_heed_the_label() -> None:
 
 
 def test_losses_are_those_of_the_paper() -> None:
-    net, batch = network(smooth=0.8), halves().all()
+    net, batch = network(penalty=0.0), halves().all()
     torch.manual_seed(7)
     total, weight, _ = net.discriminator_loss(batch, Clock())
     torch.manual_seed(7)
     y_B = batch["side"]
     made = net.sample(12, y_B)
     real_B, made_B = (torch.sigmoid(net.discriminator(x, y_B)) for x in (batch["picture"], made.detach()))
-    wanted = -(0.8 * real_B.log() + 0.2 * (1 - real_B).log() + (1 - made_B).log()).mean()
+    wanted = -(real_B.log() + (1 - made_B).log()).mean()
     assert float(weight) == 12 and torch.allclose(total / weight, wanted, atol=1e-5)
     total.backward()
     assert all(p.grad is None for p in net.generator.parameters()), "the discriminator's move must not reach the generator"
@@ -69,8 +69,26 @@ def test_losses_are_those_of_the_paper() -> None:
     assert torch.allclose(loss.sum / loss.weight, -made_B.log().mean(), atol=1e-5)
 
 
+def test_the_judge_pays_half_gamma_for_its_slope_at_real_pictures() -> None:
+    data, losses = halves(2), []
+    data.columns["side"]["codes"][1] = -1  # a picture without a label pays nothing
+    batch = data.all()
+    for penalty in (0.0, 4.0):
+        net = network(penalty=penalty)
+        torch.manual_seed(3)
+        losses.append(net.discriminator_loss(batch, Clock()))
+    x_1CHW, step = batch["picture"][:1], 1e-2
+    steps = step * torch.eye(64).view(64, 1, 8, 8)
+    with torch.no_grad():  # differences in place of gradients
+        y = batch["side"][:1].expand(64)
+        along = (net.discriminator(x_1CHW + steps, y) - net.discriminator(x_1CHW - steps, y)) / (2 * step)
+    assert float((losses[1].sum - losses[0].sum).detach()) == pytest.approx(2 * float(along.square().sum()), rel=2e-2)
+    losses[1].sum.backward()
+    assert net.discriminator.label.weight.grad[batch["side"][0]].any()
+
+
 def test_rows_without_a_label_do_not_count() -> None:
-    net, data = network().eval(), halves(6)  # batch normalisation off, so that rows do not mix
+    net, data = network().eval(), halves(6)  # G's batch normalisation off, so that rows do not mix
     data.columns["side"]["codes"][2:4] = -1
     torch.manual_seed(2)
     loss = net.discriminator_loss(data.all(), Clock())

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nnzoo import tasks
-from nnzoo.blocks.players import deceived, told_apart
+from nnzoo.blocks.players import deceived, slope, told_apart
 from nnzoo.core.dataset import Dataset, Parts
 from nnzoo.core.errors import Unsuitable
 from nnzoo.core.fields import Category, Classes, Image, Spec, Table
@@ -54,7 +54,7 @@ def test_the_generators_loss_does_not_saturate_where_the_judge_wins() -> None:
 
 
 def test_losses_are_those_of_the_paper() -> None:
-    net, batch = network(), points(torch.randn(32, 2)).all()
+    net, batch = network(penalty=0.0), points(torch.randn(32, 2)).all()
     torch.manual_seed(5)
     total, weight, metrics = net.discriminator_loss(batch, Clock())
     torch.manual_seed(5)
@@ -72,6 +72,36 @@ def test_losses_are_those_of_the_paper() -> None:
     assert all(p.grad is not None for p in net.generator.parameters())
 
 
+def test_the_slope_is_that_of_the_logit_at_real_rows() -> None:
+    x_BD, square_DD = torch.randn(6, 3, requires_grad=True), torch.tensor([[2.0, 1.0, 0.0], [1.0, 0.0, 3.0], [0.0, 3.0, -1.0]])
+    logit_B = torch.einsum("bi,ij,bj->b", x_BD, square_DD, x_BD) / 2  # whose gradient is x times the (symmetric) matrix
+    assert torch.allclose(slope(logit_B, x_BD), (x_BD @ square_DD).square().sum(1))
+
+
+def test_the_judge_pays_half_gamma_for_its_slope_at_real_rows() -> None:
+    batch = points(torch.randn(8, 2)).all()
+    losses = []
+    for penalty in (0.0, 4.0):
+        net = network(penalty=penalty)
+        torch.manual_seed(3)
+        losses.append(net.discriminator_loss(batch, Clock()))
+    x_BD, step = batch["point"].numeric_BF, 1e-3
+    with torch.no_grad():  # differences in place of gradients
+        along_BD = [(net.logit(x_BD + step * e) - net.logit(x_BD - step * e)) / (2 * step) for e in torch.eye(2)]
+    wanted = 2.0 * torch.stack(along_BD).square().sum()
+    assert torch.allclose(losses[1].sum - losses[0].sum, wanted, rtol=1e-2)
+    losses[1].sum.backward()
+    assert float(losses[1].metrics["slope"]) * 16 == pytest.approx(float(wanted), rel=1e-2)
+    assert all(p.grad is not None for p in net.discriminator[1][0].parameters()), "the slope is learned, not only shown"
+
+
+def test_what_is_left_open_is_filled_in_for_the_data() -> None:
+    assert (network().config.noise, network().config.penalty) == (2, 0.1)
+    spec = Spec(inputs={"image": Image(channels=1, height=5, width=6)}, train_size=9)
+    config = GAN(Config(), spec, PICTURES).config
+    assert (config.noise, config.penalty) == (64, 3.0) and network(penalty=0.5).config.penalty == 0.5
+
+
 def test_rows_count_by_their_weight() -> None:
     x_BD = torch.randn(4, 2)
     net, data = network(), points(x_BD)
@@ -84,10 +114,11 @@ def test_rows_count_by_their_weight() -> None:
 
 
 def test_the_judge_learns_faster_and_data_come_from_averaged_weights() -> None:
-    (stage,) = network(lr=1e-3, judging=3.0, ema=0.9).stages(TASK)
+    stage, settle = network(lr=1e-3, judging=3.0, ema=0.9).stages(TASK)
     judge, forger = stage.moves
     assert judge.optimizer.lr == pytest.approx(3e-3) and forger.optimizer.lr == 1e-3  # type: ignore[union-attr]
     assert judge.params == ("discriminator",) and forger.params == ("generator",) and stage.ema == 0.9  # type: ignore[union-attr]
+    assert settle.trains == ("generator",)
 
 
 def test_it_finds_four_modes() -> None:

@@ -7,6 +7,9 @@ stand.
 One-sided label smoothing (Salimans 2016, section 3.4) asks for `real`, a little below 1, in place of 1 at real rows: it bounds what
 D wants to say, -[s log D(x) + (1 - s) log(1 - D(x))]. Made rows keep 0, since otherwise D would draw made rows to where they are.
 
+R1 (Mescheder 2018, eq. 9) asks D's logit to be flat at real rows,  R_1 = gamma / 2 E_{x~data}[||grad logit D(x)||^2]:  where made
+rows are as real ones, D has nothing left to say, and the two players come to rest there in place of circling (his theorem 4.1).
+
 Shapes: B batch, any further dimensions.
 """
 
@@ -25,6 +28,12 @@ def told_apart(real_B: Tensor, made_B: Tensor, smooth: float = 1.0) -> Tensor:
 def deceived(made_B: Tensor) -> Tensor:
     """L_G of each made row by its logit: -log D(G(z))."""
     return softplus(-made_B)
+
+
+def slope(real_B: Tensor, x: Tensor) -> Tensor:
+    """||grad logit D(x)||^2 of each real row (B) of `x` (B ...), which asks for gradients, from its logit; D must not mix rows."""
+    (slope,) = torch.autograd.grad(real_B.sum(), x, create_graph=True)
+    return slope.flatten(1).square().sum(1).float()
 
 
 @torch.no_grad()

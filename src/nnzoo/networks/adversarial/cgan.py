@@ -7,8 +7,13 @@ The label y enters both players (his figure 1): G reads a vector of it beside th
 vector of the label (an inner product, Miyato & Koyama 2018) in place of his hidden layer of both, so that another label is
 found out soon. Made pictures bear the labels of the batch.
 
-The players are those of `dcgan` in place of the paper's perceptrons, with what is added there: one-sided label smoothing (Salimans
-2016), rates that fall to zero, G's moving average (Karras 2018) with statistics of its own (Brock 2019), a sigmoid at G's end.
+D's logit is held flat at real pictures, without which G makes nearly one picture of each label (seen on `digits`):
+
+    L_D + gamma / 2 E_{x, y~data}[||grad_x logit D(x | y)||^2]                                   (R1, Mescheder 2018, eq. 9)
+
+The players are the convolutions of `dcgan` in place of the paper's perceptrons with dropout; D has no batch normalisation, since
+the slope is of each picture alone, and both have no momentum (Gidel 2019). Their rates fall to zero; pictures come from G's moving
+average (Karras 2018) with statistics of its own (Brock 2019); G ends in a sigmoid.
 
 Shapes: B batch, Z noise, K labels, L numbers that tell G of a label, F seen by D, C H W picture.
 """
@@ -23,10 +28,10 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from nnzoo.blocks.players import answers, deceived, spread, told_apart
+from nnzoo.blocks.players import answers, deceived, slope, spread, told_apart
 from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.rows import summed
-from nnzoo.blocks.scaling_convolutions import SMALLEST, Down, Pixels, Up, normal_weights
+from nnzoo.blocks.scaling_convolutions import SMALLEST, Down, Pixels, Up
 from nnzoo.blocks.standing_statistics import counted
 from nnzoo.core.abilities import Samples
 from nnzoo.core.dataset import Batch, Parts
@@ -34,7 +39,7 @@ from nnzoo.core.feeds import shuffled
 from nnzoo.core.fields import Classes, Image, Spec
 from nnzoo.core.learning import Adam, Clock, Descend, Done, Loss, Schedule, Solve, Stage
 from nnzoo.core.network import Can, Card, Network, NetworkConfig, No
-from nnzoo.core.search import Choice, LogIntegers, LogUniform, Space, Uniform
+from nnzoo.core.search import Choice, LogIntegers, LogUniform, Space
 from nnzoo.core.task import Task
 
 
@@ -44,8 +49,8 @@ class Config(NetworkConfig):
     noise: int = Field(64, ge=1)  # Z
     told: int = Field(32, ge=1)  # L
     width: int = Field(32, ge=1)  # channels of the largest hidden pictures
-    smooth: float = Field(0.9, gt=0.5, le=1)  # the answer wanted at real pictures
-    lr: float = Field(1.2e-3, gt=0)  # of G
+    penalty: float = Field(20.0, ge=0)  # gamma
+    lr: float = Field(2e-3, gt=0)  # of G
     judging: float = Field(1.0, gt=0)  # D's rate is so many times G's
     ema: float = Field(0.99, ge=0, lt=1)
     batch: int = Field(32, ge=2)
@@ -53,7 +58,7 @@ class Config(NetworkConfig):
     search: ClassVar[Space] = {
         "noise": LogIntegers(16, 128),
         "width": Choice((16, 32, 64)),
-        "smooth": Uniform(0.8, 1.0),
+        "penalty": LogUniform(1, 100),
         "lr": LogUniform(2e-4, 4e-3),
         "judging": LogUniform(0.2, 4),
     }
@@ -78,7 +83,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, config: Config, labels: int, image: Image):
         super().__init__()
-        self.down = Down(image.channels, (image.height, image.width), config.width, nn.BatchNorm2d)
+        self.down = Down(image.channels, (image.height, image.width), config.width)
         self.answer = nn.Linear(self.down.features, 1)
         self.label = nn.Embedding(labels, self.down.features)
         nn.init.normal_(self.label.weight, 0.0, 0.02)
@@ -116,7 +121,6 @@ class CGAN(Network):
         self.generator = Generator(config, classes.size, image)
         self.discriminator = Discriminator(config, classes.size, image)
         self.made = Probe()
-        normal_weights(self)
 
     def forward(self, inputs: dict[str, Any]) -> dict[str, Tensor]:
         """Pictures (B C H W), standardised, from {label's name: codes (B), "noise": (B Z)}."""
@@ -141,13 +145,16 @@ class CGAN(Network):
         return batch.outputs[self.name], y_B.clamp(min=0), weight_B if batch.weight is None else weight_B * batch.weight
 
     def discriminator_loss(self, batch: Batch, clock: Clock) -> Loss:
-        """L_D. Real and made pictures are normalised apart, each kind by its own statistics."""
+        """L_D and R1."""
         x_BCHW, y_B, weight_B = self.known(batch)
+        x_BCHW = x_BCHW.detach().requires_grad_()
         with torch.no_grad():
             made_BCHW = self.sample(len(batch), y_B)
         real_B, made_B = self.discriminator(x_BCHW, y_B), self.discriminator(made_BCHW, y_B)
         counted = Batch(batch.inputs, batch.outputs, batch.size, weight_B)
-        loss = summed(told_apart(real_B, made_B, self.config.smooth), counted, **answers(real_B, made_B))
+        slope_B = slope(real_B, x_BCHW)
+        loss_B = told_apart(real_B, made_B) + self.config.penalty / 2 * slope_B
+        loss = summed(loss_B, counted, **answers(real_B, made_B), slope=slope_B)
         return loss._replace(metrics={**loss.metrics, "spread": spread(made_BCHW, x_BCHW)})
 
     def generator_loss(self, batch: Batch, clock: Clock) -> Loss:
@@ -158,7 +165,7 @@ class CGAN(Network):
 
     def stages(self, task: Task) -> tuple[Stage, ...]:
         c = self.config
-        forge = Adam(c.lr, betas=(0.5, 0.999), schedule=Schedule(decay="linear"))
+        forge = Adam(c.lr, betas=(0.0, 0.99), schedule=Schedule(decay="linear"))
         judge = replace(forge, lr=c.lr * c.judging)
         discriminator = Descend("discriminator", self.discriminator_loss, ("discriminator",), judge)
         generator = Descend("generator", self.generator_loss, ("generator",), forge)
@@ -177,6 +184,6 @@ class CGAN(Network):
         learns="two players by gradient, from pictures with labels",
         good_at="sharp pictures of a given label at once; more rows for a classifier to learn from",
         weak_at="rare labels, variety within a label, no likelihood",
-        cost="a step is two passes through G and three through D, with their gradients; making is one pass through G",
+        cost="a step is two passes through G, three through D, and a gradient of a gradient for R1; making is one pass through G",
         processes="gradients are averaged over processes; batch normalisation uses each process's own batch and noise",
     )
