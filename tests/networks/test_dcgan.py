@@ -31,7 +31,7 @@ def spec_of(channels: int, height: int, width: int) -> Spec:
 
 def network(shape: tuple[int, int, int] = (1, 8, 8), **config: Any) -> DCGAN:
     torch.manual_seed(0)
-    return DCGAN(Config(**{"width": 4, "noise": 6, **config}), spec_of(*shape), TASK)
+    return DCGAN(Config(**{"width": 4, "noise": 6, "bfloat16": False, **config}), spec_of(*shape), TASK)
 
 
 def pictures(rows: int = 10, shape: tuple[int, int, int] = (1, 8, 8)) -> Dataset:
@@ -87,6 +87,20 @@ def test_pictures_of_any_size_are_made_and_judged(shape: tuple[int, int, int]) -
     made = net.sample(3)
     assert made.shape == (3, *shape) and net.logit(made).shape == (3,)
     assert net.logit(pictures(3, shape).all()["picture"]).shape == (3,)
+
+
+def test_in_bfloat16_it_makes_the_same_pictures_and_its_weights_stay_float32() -> None:
+    exact, coarse = network((1, 28, 28)), network((1, 28, 28), bfloat16=True)
+    assert all(torch.equal(a, b) for a, b in zip(exact.parameters(), coarse.parameters()))
+    noise, batch = exact.noise_like(16), pictures(16, (1, 28, 28)).all()
+    made, again = (net(noise)["picture"] for net in (exact, coarse))
+    assert again.dtype == torch.float32 and 0 < float((made - again).abs().mean()) < 0.01
+    for net in (exact, coarse):
+        torch.manual_seed(1)
+        net.discriminator_loss(batch, Clock()).sum.backward()
+    for a, b in zip(exact.discriminator.parameters(), coarse.discriminator.parameters()):
+        assert a.grad is not None and b.grad is not None and b.grad.dtype == torch.float32
+        assert torch.cosine_similarity(a.grad.flatten(), b.grad.flatten(), 0) > 0.98
 
 
 def test_halvings_end_where_four_pixels_are_left_but_there_are_two() -> None:

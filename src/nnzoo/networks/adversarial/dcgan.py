@@ -49,6 +49,7 @@ class Config(NetworkConfig):
     ema: float = Field(0.99, ge=0, lt=1)
     batch: int = Field(32, ge=2)
     epochs: int = Field(15, ge=1)
+    bfloat16: bool = True  # convolutions; weights are float32
     search: ClassVar[Space] = {
         "noise": LogIntegers(16, 128),
         "width": Choice((16, 32, 64)),
@@ -85,8 +86,8 @@ class DCGAN(Network):
         image = spec.inputs[self.name]
         assert isinstance(image, Image)
         size = (image.height, image.width)
-        self.generator = nn.Sequential(Up(config.noise, image.channels, size, config.width, nn.BatchNorm2d), Pixels(image))
-        down = Down(image.channels, size, config.width, nn.BatchNorm2d)
+        self.generator = nn.Sequential(Up(config.noise, image.channels, size, config.width, nn.BatchNorm2d, config.bfloat16), Pixels(image))
+        down = Down(image.channels, size, config.width, nn.BatchNorm2d, config.bfloat16)
         self.discriminator = nn.Sequential(down, nn.Linear(down.features, 1))
         self.made = Probe()
         normal_weights(self)
