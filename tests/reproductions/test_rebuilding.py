@@ -8,7 +8,7 @@ import torch
 from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
 
-from nnzoo.reproductions._rebuilding import components, lost_by_components, told_apart
+from nnzoo.reproductions._rebuilding import components, lost_by_components, area_under_roc
 
 
 def test_what_principal_components_lose_is_what_they_lose_in_scikit_learn() -> None:
@@ -25,5 +25,5 @@ def test_the_area_under_the_curve_is_that_of_scikit_learn_ties_included() -> Non
     odd_N = draw.random(400) < 0.8
     score_N = np.round(draw.normal(size=400) + odd_N, 1)
     wanted = roc_auc_score(odd_N, score_N)
-    assert told_apart(torch.from_numpy(score_N), torch.from_numpy(odd_N)) == pytest.approx(wanted, abs=1e-9)
+    assert area_under_roc(torch.from_numpy(score_N), torch.from_numpy(odd_N)) == pytest.approx(wanted, abs=1e-9)
     assert 0.6 < wanted < 0.9

@@ -4,9 +4,6 @@ stand.
     L_D = -E[log D(x)] - E[log(1 - D(G(z)))]         D(x) = sigmoid(logit), the chance that x is real     (Goodfellow 2014, eq. 1)
     L_G = -E[log D(G(z))]                            "non-saturating": its gradient is largest where D wins      (section 3 there)
 
-One-sided label smoothing (Salimans 2016, section 3.4) asks for `real`, a little below 1, in place of 1 at real rows: it bounds what
-D wants to say, -[s log D(x) + (1 - s) log(1 - D(x))]. Made rows keep 0, since otherwise D would draw made rows to where they are.
-
 R1 (Mescheder 2018, eq. 9) asks D's logit to be flat at real rows,  R_1 = gamma / 2 E_{x~data}[||grad logit D(x)||^2]:  where made
 rows are as real ones, D has nothing left to say, and the two players come to rest there in place of circling (his theorem 4.1).
 
@@ -20,9 +17,9 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 
-def told_apart(real_B: Tensor, made_B: Tensor, smooth: float = 1.0) -> Tensor:
-    """L_D of each pair of logits, at a real and at a made row; `smooth` is the answer wanted at real ones."""
-    return softplus(-real_B) + (1 - smooth) * real_B + softplus(made_B)  # -s log D - (1-s) log(1-D) = softplus(-l) + (1-s) l
+def told_apart(real_B: Tensor, made_B: Tensor) -> Tensor:
+    """L_D of each pair of logits, at a real and at a made row."""
+    return softplus(-real_B) + softplus(made_B)
 
 
 def deceived(made_B: Tensor) -> Tensor:

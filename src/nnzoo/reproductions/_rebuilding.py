@@ -48,7 +48,7 @@ def surprises(network: Network, part: Dataset) -> Tensor:
     return torch.cat([network.surprise(batch.inputs) for batch in part.batches(2000)])  # type: ignore[operator]
 
 
-def told_apart(score_N: Tensor, odd_N: Tensor) -> float:
+def area_under_roc(score_N: Tensor, odd_N: Tensor) -> float:
     """The area under the receiver operating characteristic of scores, higher for odd rows."""
     return auroc(score_N[~odd_N].double().numpy(), score_N[odd_N].double().numpy())
 
@@ -72,8 +72,8 @@ def one_class(kind: str, data: str, number: int, config: dict[str, Any]) -> Call
             parts = bearing(prepared, labels == label)
             network = fit(kind, replace(prepared, parts=parts), seed, (), config)
             odd_N = torch.from_numpy(labels[prepared.rows["test"]] != label)
-            found[f"auroc_{label}"] = told_apart(surprises(network, prepared.parts.test), odd_N)
-            beside.append(told_apart(lost_by_components(test_ND, *components(pictures(parts.train), number)), odd_N))
+            found[f"auroc_{label}"] = area_under_roc(surprises(network, prepared.parts.test), odd_N)
+            beside.append(area_under_roc(lost_by_components(test_ND, *components(pictures(parts.train), number)), odd_N))
         return {"score": sum(found.values()) / len(found), **found, "principal_components": sum(beside) / len(beside)}
 
     return run

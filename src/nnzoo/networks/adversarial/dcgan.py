@@ -7,8 +7,8 @@ The guidelines of Radford 2016 (section 3): no pooling, strided convolutions in 
 both, but neither at G's output nor at D's input; no hidden fully connected layers; ReLU in G, leaky ReLU in D; weights from
 N(0, .02^2); Adam with beta1 = .5.
 
-Beside the paper's: answers wanted at real pictures are .9 (one-sided label smoothing, Salimans 2016); both rates fall to
-zero; pictures come from the moving average of G's weights (Karras 2018), with the statistics of batch normalisation counted for it
+Beside the paper's: the answer wanted at real pictures is s = .9, -s log D(x) - (1 - s) log(1 - D(x)), which bounds what D wants to
+say; made ones keep 0, since otherwise D would draw them to where they are (Salimans 2016, section 3.4). Both rates fall to zero; pictures come from the moving average of G's weights (Karras 2018), with the statistics of batch normalisation counted for it
 (Brock 2019); G ends in a sigmoid, since pixels lie in 0..1 here.
 
 Shapes: B batch, Z noise, C H W picture.
@@ -43,7 +43,7 @@ class Config(NetworkConfig):
 
     noise: int = Field(64, ge=1)  # Z
     width: int = Field(32, ge=1)  # channels of the largest hidden pictures
-    smooth: float = Field(0.9, gt=0.5, le=1)  # the answer wanted at real pictures
+    smooth: float = Field(0.9, gt=0.5, le=1)  # s, the answer wanted at real pictures
     lr: float = Field(1.2e-3, gt=0)  # of G
     judging: float = Field(1.0, gt=0)  # D's rate is so many times G's
     ema: float = Field(0.99, ge=0, lt=1)
@@ -116,7 +116,8 @@ class DCGAN(Network):
         with torch.no_grad():
             made_BCHW = self.sample(len(batch))
         real_B, made_B = self.logit(x_BCHW), self.logit(made_BCHW)
-        loss = summed(told_apart(real_B, made_B, self.config.smooth), batch, **answers(real_B, made_B))
+        loss_B = told_apart(real_B, made_B) + (1 - self.config.smooth) * real_B  # -log(1 - D) = -log D + logit
+        loss = summed(loss_B, batch, **answers(real_B, made_B))
         return loss._replace(metrics={**loss.metrics, "spread": spread(made_BCHW, x_BCHW)})
 
     def generator_loss(self, batch: Batch, clock: Clock) -> Loss:
