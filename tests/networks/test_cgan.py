@@ -28,7 +28,7 @@ def spec_of(channels: int, height: int, width: int) -> Spec:
 
 def network(shape: tuple[int, int, int] = (1, 8, 8), **config: Any) -> CGAN:
     torch.manual_seed(0)
-    return CGAN(Config(**{"width": 4, "noise": 6, **config}), spec_of(*shape), TASK)
+    return CGAN(Config(**{"width": 4, "noise": 6, "bfloat16": False, **config}), spec_of(*shape), TASK)
 
 
 def halves(rows: int = 12, seed: int = 3) -> Dataset:

@@ -39,18 +39,28 @@ def pictures(rows: int = 10, shape: tuple[int, int, int] = (1, 8, 8)) -> Dataset
     return Dataset(spec_of(*shape), {"picture": {"pixels": torch.rand(rows, *shape, generator=draw)}})
 
 
-def cross_entropy(chance: Tensor, wanted: float) -> Tensor:
-    return -(wanted * chance.log() + (1 - wanted) * (1 - chance).log())
+def slopes(net: DCGAN, x_BCHW: Tensor) -> Tensor:
+    """||grad logit D||^2 of each picture (B), by one backward pass each."""
+    found = []
+    for x_CHW in x_BCHW:
+        x_CHW = x_CHW.clone().requires_grad_()
+        net.discriminator(x_CHW[None]).backward()
+        assert x_CHW.grad is not None
+        found.append(x_CHW.grad.square().sum())
+    net.zero_grad()
+    return torch.stack(found)
 
 
-def test_losses_are_those_of_the_paper_with_one_sided_smoothing() -> None:
-    net, batch = network(smooth=0.8), pictures().all()
+def test_losses_are_those_of_the_papers() -> None:
+    net, batch = network(penalty=6.0), pictures().all()
     torch.manual_seed(7)
     total, weight, metrics = net.discriminator_loss(batch, Clock())
     torch.manual_seed(7)
     made = net.sample(10)
     real_B, made_B = (torch.sigmoid(net.discriminator(x)[:, 0]) for x in (batch["picture"], made.detach()))
-    wanted = cross_entropy(real_B, 0.8).mean() + cross_entropy(made_B, 0.0).mean()
+    slope_B = slopes(net, batch["picture"])
+    wanted = (-real_B.log() - (1 - made_B).log() + 6.0 / 2 * slope_B).mean()
+    assert float(slope_B.mean()) > 1e-3, "large enough to be missed"
     assert weight == 10 and float(total / weight) == pytest.approx(float(wanted), abs=1e-5)
     assert float(metrics["real"]) == pytest.approx(float(real_B.mean()), abs=1e-5)
     assert float(metrics["made"]) == pytest.approx(float(made_B.mean()), abs=1e-5)

@@ -8,7 +8,7 @@ import torch
 from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
 
-from nnzoo.reproductions._rebuilding import components, lost_by_components, area_under_roc
+from nnzoo.reproductions._rebuilding import area_under_roc, components, lost_by_components
 
 
 def test_what_principal_components_lose_is_what_they_lose_in_scikit_learn() -> None:

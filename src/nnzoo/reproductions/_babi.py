@@ -3,8 +3,9 @@
 Tasks whose every training question rests on a single fact are counted from the data. The 900 training questions (100 choose the
 epoch) are joined by copies in which people, places and things change their names among each other, each name the same everywhere
 in a story: made from the training questions alone, and as true as these. Where a task says why people go to places, people alone
-change names. Directions change places so that opposites stay opposites: a map is mirrored or turned. Of a story the last facts are read, as many as lie between a training question and the farthest fact that any of them
-rests on (tasks of one fact: 5, but 2, 3 and 11 in tasks 4, 12 and 20).
+change names. Directions change places so that opposites stay opposites: a map is mirrored or turned. Of a story the last facts are
+read, as many as lie between a training question and the farthest fact that any of them rests on (tasks of one fact: 5, but 2, 3
+and 11 in tasks 4, 12 and 20).
 """
 
 from __future__ import annotations

@@ -1,16 +1,13 @@
 """Conditional GAN on Fashion-MNIST: what a classifier learns from made pictures, and what one that knows real ones says of them."""
 
-from typing import Any
-
 from nnzoo.reproductions._pictures import CONDITIONAL, pictures
 
 HOW = "Shmelkov, Schmid & Alahari 2018, How good is my GAN? (GAN-train and GAN-test; not on this set)"
-LONG: dict[str, Any] = {"task": CONDITIONAL, "budget": "20epochs"}
 
 REPRODUCTIONS = (
-    pictures("cgan", score="gan_train", target=0.80, source=HOW, **LONG),
-    pictures("cgan", score="gan_test", target=0.90, source=HOW, **LONG),
-    pictures("cgan", score="frechet_distance", source=HOW, **LONG),
-    pictures("cgan", score="confidence", target=0.80, source="none", task=CONDITIONAL),
-    pictures("cgan", score="classes_found", target=10, source="none", task=CONDITIONAL),
+    pictures("cgan", task=CONDITIONAL, score="gan_train", target=0.80, source=HOW),
+    pictures("cgan", task=CONDITIONAL, score="gan_test", target=0.90, source=HOW),
+    pictures("cgan", task=CONDITIONAL, score="frechet_distance", source=HOW),
+    pictures("cgan", task=CONDITIONAL, score="confidence", target=0.80, source="none"),
+    pictures("cgan", task=CONDITIONAL, score="classes_found", target=10, source="none"),
 )

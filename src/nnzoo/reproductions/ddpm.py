@@ -12,7 +12,7 @@ from nnzoo.reproductions.running import Listeners, Reproduction, fit
 
 PACGAN = "Lin et al. 2018, PacGAN (ring; its radius may differ from ours); Ho et al. 2020 (method)"
 LUCIC = "Lucic et al. 2018, Are GANs created equal? (FID of Inception features, Fashion-MNIST: NS-GAN 26.5, VAE 43.6); no diffusion"
-LONG: dict[str, Any] = {"budget": "3000s", "seeds": (0,)}
+LONG: dict[str, Any] = {"budget": "900s", "seeds": (0,)}
 FEW: dict[str, Any] = {"sampler": "dpm_solver", "steps": 20}
 MANY: dict[str, Any] = {"sampler": "ancestral", "steps": 250}
 

@@ -53,8 +53,9 @@ class Config(NetworkConfig):
     lr: float = Field(2e-3, gt=0)  # of G
     judging: float = Field(1.0, gt=0)  # D's rate is so many times G's
     ema: float = Field(0.99, ge=0, lt=1)
-    batch: int = Field(32, ge=2)
+    batch: int = Field(64, ge=2)
     epochs: int = Field(15, ge=1)
+    bfloat16: bool = True  # convolutions; weights are float32
     search: ClassVar[Space] = {
         "noise": LogIntegers(16, 128),
         "width": Choice((16, 32, 64)),
@@ -71,7 +72,7 @@ class Generator(nn.Module):
         super().__init__()
         self.label = nn.Embedding(labels, config.told)
         code, size = config.noise + config.told, (image.height, image.width)
-        self.up = Up(code, image.channels, size, config.width, nn.BatchNorm2d)
+        self.up = Up(code, image.channels, size, config.width, nn.BatchNorm2d, config.bfloat16)
         self.pixels = Pixels(image)
 
     def forward(self, z_BZ: Tensor, y_B: Tensor) -> Tensor:
@@ -83,7 +84,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, config: Config, labels: int, image: Image):
         super().__init__()
-        self.down = Down(image.channels, (image.height, image.width), config.width)
+        self.down = Down(image.channels, (image.height, image.width), config.width, bfloat16=config.bfloat16)
         self.answer = nn.Linear(self.down.features, 1)
         self.label = nn.Embedding(labels, self.down.features)
         nn.init.normal_(self.label.weight, 0.0, 0.02)

@@ -4,12 +4,15 @@
     L_D = -E[log D(x)] - E[log(1 - D(G(z)))],   L_G = -E[log D(G(z))]                             (his section 3: non-saturating)
 
 The guidelines of Radford 2016 (section 3): no pooling, strided convolutions in D and transposed ones in G; batch normalisation in
-both, but neither at G's output nor at D's input; no hidden fully connected layers; ReLU in G, leaky ReLU in D; weights from
-N(0, .02^2); Adam with beta1 = .5.
+G, but not at its output; no hidden fully connected layers; ReLU in G, leaky ReLU in D; G's weights from N(0, .02^2).
 
-Beside the paper's: the answer wanted at real pictures is s = .9, -s log D(x) - (1 - s) log(1 - D(x)), which bounds what D wants to
-say; made ones keep 0, since otherwise D would draw them to where they are (Salimans 2016, section 3.4). Both rates fall to zero; pictures come from the moving average of G's weights (Karras 2018), with the statistics of batch normalisation counted for it
-(Brock 2019); G ends in a sigmoid, since pixels lie in 0..1 here.
+Beside the paper's: D's logit is held flat at real pictures, which brings the two players to rest,
+
+    L_D + gamma / 2 E_{x~data}[||grad logit D(x)||^2]                                             (R1, Mescheder 2018, eq. 9)
+
+so that D has no batch normalisation (the slope is of each picture alone), which the paper gives it, and both have no momentum
+(Gidel 2019). Both rates fall to zero; pictures come from the moving average of G's weights (Karras 2018), with the statistics of
+batch normalisation counted for it (Brock 2019); G ends in a sigmoid, since pixels lie in 0..1 here.
 
 Shapes: B batch, Z noise, C H W picture.
 """
@@ -17,13 +20,14 @@ Shapes: B batch, Z noise, C H W picture.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from nnzoo.blocks.players import answers, deceived, spread, told_apart
+from nnzoo.blocks.players import answers, deceived, slope, spread, told_apart
 from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.rows import summed
 from nnzoo.blocks.scaling_convolutions import SMALLEST, Down, Pixels, Up, normal_weights
@@ -34,7 +38,7 @@ from nnzoo.core.feeds import shuffled
 from nnzoo.core.fields import Image, Spec
 from nnzoo.core.learning import Adam, Clock, Descend, Done, Loss, Schedule, Solve, Stage
 from nnzoo.core.network import Can, Card, Network, NetworkConfig, No
-from nnzoo.core.search import Choice, LogIntegers, LogUniform, Space, Uniform
+from nnzoo.core.search import Choice, LogIntegers, LogUniform, Space
 from nnzoo.core.task import Task
 
 
@@ -43,17 +47,17 @@ class Config(NetworkConfig):
 
     noise: int = Field(64, ge=1)  # Z
     width: int = Field(32, ge=1)  # channels of the largest hidden pictures
-    smooth: float = Field(0.9, gt=0.5, le=1)  # s, the answer wanted at real pictures
-    lr: float = Field(1.2e-3, gt=0)  # of G
+    penalty: float = Field(20.0, ge=0)  # gamma
+    lr: float = Field(2e-3, gt=0)  # of G
     judging: float = Field(1.0, gt=0)  # D's rate is so many times G's
     ema: float = Field(0.99, ge=0, lt=1)
-    batch: int = Field(32, ge=2)
+    batch: int = Field(64, ge=2)
     epochs: int = Field(15, ge=1)
     bfloat16: bool = True  # convolutions; weights are float32
     search: ClassVar[Space] = {
         "noise": LogIntegers(16, 128),
         "width": Choice((16, 32, 64)),
-        "smooth": Uniform(0.8, 1.0),
+        "penalty": LogUniform(1, 100),
         "lr": LogUniform(2e-4, 4e-3),
         "judging": LogUniform(0.2, 4),
     }
@@ -86,11 +90,13 @@ class DCGAN(Network):
         image = spec.inputs[self.name]
         assert isinstance(image, Image)
         size = (image.height, image.width)
-        self.generator = nn.Sequential(Up(config.noise, image.channels, size, config.width, nn.BatchNorm2d, config.bfloat16), Pixels(image))
-        down = Down(image.channels, size, config.width, nn.BatchNorm2d, config.bfloat16)
+        self.generator = nn.Sequential(
+            Up(config.noise, image.channels, size, config.width, nn.BatchNorm2d, config.bfloat16), Pixels(image)
+        )
+        down = Down(image.channels, size, config.width, bfloat16=config.bfloat16)
         self.discriminator = nn.Sequential(down, nn.Linear(down.features, 1))
         self.made = Probe()
-        normal_weights(self)
+        normal_weights(self.generator)
 
     def forward(self, inputs: dict[str, Any]) -> dict[str, Tensor]:
         """Pictures (B C H W), standardised, from {"noise": (B Z)}."""
@@ -111,13 +117,14 @@ class DCGAN(Network):
         return self.discriminator(x_BCHW)[:, 0].float()
 
     def discriminator_loss(self, batch: Batch, clock: Clock) -> Loss:
-        """L_D. Real and made pictures are normalised apart, each kind by its own statistics."""
-        x_BCHW = batch.inputs[self.name]
+        """L_D and R1."""
+        x_BCHW = batch.inputs[self.name].detach().requires_grad_()
         with torch.no_grad():
             made_BCHW = self.sample(len(batch))
         real_B, made_B = self.logit(x_BCHW), self.logit(made_BCHW)
-        loss_B = told_apart(real_B, made_B) + (1 - self.config.smooth) * real_B  # -log(1 - D) = -log D + logit
-        loss = summed(loss_B, batch, **answers(real_B, made_B))
+        slope_B = slope(real_B, x_BCHW)
+        loss_B = told_apart(real_B, made_B) + self.config.penalty / 2 * slope_B
+        loss = summed(loss_B, batch, **answers(real_B, made_B), slope=slope_B)
         return loss._replace(metrics={**loss.metrics, "spread": spread(made_BCHW, x_BCHW)})
 
     def generator_loss(self, batch: Batch, clock: Clock) -> Loss:
@@ -127,14 +134,11 @@ class DCGAN(Network):
 
     def stages(self, task: Task) -> tuple[Stage, ...]:
         c = self.config
-        falling = Schedule(decay="linear")
-        judge = Adam(c.lr * c.judging, betas=(0.5, 0.999), schedule=falling)
-        forge = Adam(c.lr, betas=(0.5, 0.999), schedule=falling)
-        moves = (
-            Descend("discriminator", self.discriminator_loss, ("discriminator",), judge),
-            Descend("generator", self.generator_loss, ("generator",), forge),
-        )
-        play = Stage(moves, feed=shuffled(c.batch), epochs=c.epochs, name="play", ema=c.ema)
+        forge = Adam(c.lr, betas=(0.0, 0.99), schedule=Schedule(decay="linear"))
+        judge = replace(forge, lr=c.lr * c.judging)
+        discriminator = Descend("discriminator", self.discriminator_loss, ("discriminator",), judge)
+        generator = Descend("generator", self.generator_loss, ("generator",), forge)
+        play = Stage((discriminator, generator), feed=shuffled(c.batch), epochs=c.epochs, name="play", ema=c.ema)
         return (play, Stage((Solve("statistics", self.settle, chance=True),), trains=("generator",), name="settle"))
 
     def settle(self, parts: Parts, clock: Clock) -> Iterator[Done]:
@@ -149,6 +153,6 @@ class DCGAN(Network):
         learns="unsupervised, two players by gradient",
         good_at="sharp pictures at once: one pass through the generator makes one",
         weak_at="kinds of pictures that are left out, no likelihood, large and varied pictures",
-        cost="a step is two passes through G and three through D, with their gradients; making is one pass through G",
+        cost="a step is two passes through G, three through D, and a gradient of a gradient for R1; making is one pass through G",
         processes="gradients are averaged over processes; batch normalisation uses each process's own batch and noise",
     )

@@ -54,6 +54,7 @@ class Config(NetworkConfig):
     lr: float | None = Field(None, gt=0)
     batch: int | None = Field(None, ge=1)
     epochs: int | None = Field(None, ge=1)
+    bfloat16: bool = True  # convolutions, for pictures; weights are float32
     search: ClassVar[Space] = {
         "noise": LogIntegers(2, 64),
         "width": LogIntegers(32, 512),
@@ -92,9 +93,9 @@ class WGANGP(Network):
         assert config.noise is not None
         if isinstance(field, Image):
             size = (field.height, field.width)
-            up = Up(config.noise, field.channels, size, config.channels, nn.BatchNorm2d)
+            up = Up(config.noise, field.channels, size, config.channels, nn.BatchNorm2d, config.bfloat16)
             self.generator = nn.Sequential(up, Pixels(field))
-            down = Down(field.channels, size, config.channels)
+            down = Down(field.channels, size, config.channels, bfloat16=config.bfloat16)
             self.critic = nn.Sequential(down, nn.Linear(down.features, 1))
         else:
             assert isinstance(field, Table)
