@@ -113,8 +113,8 @@ def test_in_bfloat16_it_makes_the_same_pictures_and_its_weights_stay_float32() -
         assert torch.cosine_similarity(a.grad.flatten(), b.grad.flatten(), 0) > 0.98
 
 
-def test_halvings_end_where_four_pixels_are_left_but_there_are_two() -> None:
-    assert halvings(28, 28) == [(28, 28), (14, 14), (7, 7)] and halvings(8, 8) == [(8, 8), (4, 4), (2, 2)]
+def test_halvings_end_where_three_pixels_are_left_but_there_are_two() -> None:
+    assert halvings(28, 28) == [(28, 28), (14, 14), (7, 7), (3, 3)] and halvings(8, 8) == [(8, 8), (4, 4), (2, 2)]
     assert halvings(64, 64)[-1] == (4, 4) and halvings(9, 17) == [(9, 17), (4, 8), (2, 4)]
 
 

@@ -1,6 +1,6 @@
 """Convolutions that halve a picture until it is small, and transposed ones that double it back, for pictures of any size.
 
-    H_(l+1) = floor(H_l / 2)  while both sides have 2 x `SMALLEST` pixels or more, twice at least;  channels double each time
+    H_(l+1) = floor(H_l / 2)  while both sides have 2 x `NARROWEST` pixels or more, twice at least;  channels double each time
 
 A transposed convolution of kernel 4 and stride 2 gives 2 H pixels, and one row more where the picture above had an odd number.
 Kernel 4 is a multiple of the stride, so that every pixel is made of equally many weights (Odena et al. 2016).
@@ -22,7 +22,8 @@ from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.unet import Conv
 from nnzoo.core.fields import Image
 
-SMALLEST = 4  # pixels a side at the narrow end, at least; small pictures are halved twice all the same
+SMALLEST = 4  # half the pixels a side of the smallest pictures, which are halved twice all the same
+NARROWEST = 3  # pixels a side at the narrow end of others, at least
 MOST_TIMES = 8  # channels at the narrow end, as a multiple of those at the wide one, at most
 
 Norm = Callable[[int], nn.Module]  # channels to a layer
@@ -31,7 +32,7 @@ Norm = Callable[[int], nn.Module]  # channels to a layer
 def halvings(height: int, width: int) -> list[tuple[int, int]]:
     """The sizes of a picture on its way down, its own first."""
     sizes = [(height, width)]
-    while min(sizes[-1]) >= (2 * SMALLEST if len(sizes) > 2 else SMALLEST):
+    while min(sizes[-1]) >= (2 * NARROWEST if len(sizes) > 2 else SMALLEST):
         sizes.append((sizes[-1][0] // 2, sizes[-1][1] // 2))
     return sizes
 
