@@ -39,7 +39,7 @@ from nnzoo.core.task import Task
 TASKS = {Table: "unconditional-generation", Image: "unconditional-image-generation"}
 # what a config leaves open; the penalties are those of the authors' code for points in the plane and for pictures
 POINTS = {"noise": 2, "penalty": 0.1, "critic_steps": 5, "lr": 2e-3, "batch": 256, "epochs": 450}
-PICTURES = {"noise": 64, "penalty": 10.0, "critic_steps": 2, "lr": 1e-3, "batch": 64, "epochs": 20}
+PICTURES = {"noise": 64, "penalty": 10.0, "critic_steps": 2, "lr": 3e-3, "batch": 64, "epochs": 20}
 
 
 class Config(NetworkConfig):
