@@ -65,10 +65,10 @@ class Config(NetworkConfig):
     codec_epochs: int = Field(40, ge=1)
     epochs: int = Field(200, ge=1)
     channels: int = Field(4, ge=1)  # Z of a picture's code
-    codec_widths: tuple[int, ...] = Field((32, 64), min_length=1)  # channels before each halving
-    widths: tuple[int, ...] = Field((64, 128), min_length=1)  # of the U-Net's levels
+    codec_widths: tuple[int, ...] = Field((16, 32), min_length=1)  # channels before each halving
+    widths: tuple[int, ...] = Field((32, 64), min_length=1)  # of the U-Net's levels
     blocks: int = Field(1, ge=1)
-    attends: int = Field(2, ge=0)
+    attends: int = Field(1, ge=0)
     bfloat16: bool = True  # convolutions; weights are float32
     drop: float = Field(0.1, ge=0, le=1)  # p
     guidance: float = Field(2.0, ge=0)  # g
@@ -77,7 +77,7 @@ class Config(NetworkConfig):
     sampling_steps: int = Field(25, ge=1)
     picture_lr: float = Field(1e-3, gt=0)
     picture_ema: float = Field(0.995, ge=0, lt=1)
-    picture_batch: int = Field(128, ge=1)
+    picture_batch: int = Field(64, ge=1)
     picture_epochs: int = Field(40, ge=1)
     search: ClassVar[Space] = {
         "latent": LogIntegers(1, 16),
