@@ -189,7 +189,7 @@ def runs(
 def reproduce(
     kind: Annotated[str | None, typer.Argument(metavar="KIND", help="The kind whose published results are tried.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All kinds.")] = False,
-    only: Annotated[str | None, typer.Option("--only", metavar="DATA", help="Those on data whose name contains this.")] = None,
+    only: Annotated[str | None, typer.Option("--only", metavar="TEXT", help="Those whose data or metric contains this.")] = None,
     confirm: Annotated[bool, typer.Option("--confirm", help="One seed of each stale result: does it still come out?")] = False,
     json: o.Json = False,
 ) -> None:

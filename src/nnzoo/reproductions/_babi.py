@@ -29,6 +29,8 @@ COPIES = 8  # of every training question, with names exchanged
 SINGLE = (1, 4, 5, 6, 9, 10, 12, 20)  # whose questions all rest on one fact: `rests_on_one`, tested
 PEOPLE_ALONE = (20,)  # whose places have meanings of their own
 COMPASS = (("north", "south"), ("east", "west"))
+OPPOSITE = {word: other for pair in COMPASS for word, other in (pair, pair[::-1])}
+RESTATED = 0.6  # of the copies of questions such as "What is the garden north of?"
 AXES = {4: COMPASS, 17: (("above", "below"), ("left", "right")), 19: COMPASS}  # of tasks that say where things lie
 _NO_NAMES = {"The", "Where", "What", "Who", "Is", "Why", "How", "Then", "After", "Following", "Yesterday", "This", "Before"}
 _NO_NAMES |= {"Afterwards", "If", "Does", "Did", "Will", "Are", "In", "Wolves", "Sheep", "Cats", "Mice"}
@@ -36,6 +38,7 @@ _learned: dict[tuple[str, int, int, str], dict[str, float]] = {}  # what came of
 _MEANING = {"left", "right", "morning", "afternoon", "evening"}  # say where or when, which no other word does
 _PLACE = re.compile(r"\b(?:in|to|of|from|into) the ([a-z]+)")
 _THING = re.compile(r"\b[Tt]he ([a-z]+)\b")
+_OF_WHAT = re.compile(r"What is the (\w+) (north|south|east|west) of\?")
 _NAME = re.compile(r"\b[A-Z][a-z]+\b")
 
 
@@ -93,6 +96,13 @@ def exchanged(
     return Question(tuple(map(say, one.facts)), say(one.question), say(one.answer), one.supporting)
 
 
+def restated(one: Question) -> Question:
+    """The same question with the opposite direction, where it asks of what a place lies so: "What is the garden north of?" becomes
+    "What is south of the garden?"."""
+    said = _OF_WHAT.fullmatch(one.question)
+    return one if said is None else one._replace(question=f"What is {OPPOSITE[said[2]]} of the {said[1]}?")
+
+
 def prepared(number: int, seed: int) -> tuple[Prepared, float]:
     """A task with its copies, ready for learning, and the share of the test questions that are in it: those whose answer no
     training question has cannot be right."""
@@ -100,6 +110,8 @@ def prepared(number: int, seed: int) -> tuple[Prepared, float]:
     back = farthest(parts["train"])
     groups = groups_of(parts["train"], number in PEOPLE_ALONE)
     copies = [exchanged(one, groups, random, AXES.get(number, ())) for one in parts["train"] for _ in range(COPIES)]
+    turn = (torch.rand(len(copies), generator=random) < RESTATED).tolist()
+    copies = [restated(one) if so else one for one, so in zip(copies, turn)]
     answers = {one.answer for one in parts["train"]}
     parts["train"] += copies
     asked_in_test = len(parts["test"])

@@ -98,7 +98,7 @@ def supervised(
 
 
 def reproduce(kind: str, listen: Listeners = (), folder: Path | None = None, only: str | None = None) -> list[dict[str, Any]]:
-    """Run the kind's reproductions (`only` those whose data name contains it), write each result as soon as it is there."""
+    """Run the kind's reproductions (`only` those whose data name or metric contains it), write each result as soon as it is there."""
     from nnzoo.reproductions import find
     from nnzoo.reproductions.table import write_table
 
@@ -108,7 +108,7 @@ def reproduce(kind: str, listen: Listeners = (), folder: Path | None = None, onl
     chosen: list[Reproduction] = []
     passed_over: list[Reproduction] = []
     for reproduction in find(kind):
-        if not only or only in reproduction.data:
+        if not only or only in reproduction.data or only in reproduction.metric:
             here = torch.cuda.is_available() or not reproduction.needs_gpu
             (chosen if here else passed_over).append(reproduction)
     for reproduction in passed_over:
@@ -138,7 +138,7 @@ def confirm(kind: str, listen: Listeners = (), folder: Path | None = None, only:
     looked_at, threads = [], torch.get_num_threads()
     for result in results:
         reproduction, code = known.get((result["data"], result["metric"])), code_digests(kind)
-        if reproduction is None or result["code"] == code or (only and only not in result["data"]):
+        if reproduction is None or result["code"] == code or (only and only not in result["data"] and only not in result["metric"]):
             continue
         torch.set_num_threads(result["threads"])
         again = float(reproduction.run(result["seeds"][0], listen)["score"])
