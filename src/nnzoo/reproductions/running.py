@@ -98,7 +98,7 @@ def supervised(
 
 
 def reproduce(kind: str, listen: Listeners = (), folder: Path | None = None, only: str | None = None) -> list[dict[str, Any]]:
-    """Run the kind's reproductions (`only` those whose data name or metric contains it), write each result as soon as it is there."""
+    """Run the kind's reproductions (`only` those whose data or metric contains it), write each result as soon as it is there."""
     from nnzoo.reproductions import find
     from nnzoo.reproductions.table import write_table
 
