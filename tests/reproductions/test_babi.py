@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nnzoo.core.seeds import generator
 from nnzoo.data.known_babi import Question
-from nnzoo.reproductions._babi import AXES, COMPASS, exchanged, farthest, groups_of, turned
+from nnzoo.reproductions._babi import AXES, COMPASS, exchanged, farthest, groups_of, restated, turned
 
 STORY = Question(
     ("Mary went to the garden.", "John is in the office.", "Mary took the apple there.", "Then she put the milk down."),
@@ -49,6 +49,12 @@ def test_directions_change_in_facts_question_and_answer_alike() -> None:
     for copy in (exchanged(story, [], generator(seed, 3), COMPASS) for seed in range(20)):
         told = copy.facts[0].split()[3]
         assert copy.answer[0] == told[0] and {copy.answer[2], told[0]} != {"n", "s"} and copy.answer[2] != told[0]
+
+
+def test_a_question_asked_the_other_way_round_has_the_same_answer() -> None:
+    asked = Question(("The hall is west of the garden.",), "What is the garden east of?", "hall", (0,))
+    assert restated(asked) == asked._replace(question="What is west of the garden?")
+    assert restated(restated(asked)) == restated(asked) and restated(STORY) == STORY
 
 
 def test_as_many_facts_are_read_as_a_question_needs() -> None:
