@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nnzoo import sklearn as sklearn
+    from nnzoo.comparing.judging.judge import judge as judge
     from nnzoo.comparing.race import compare as compare
     from nnzoo.core.errors import NnzooError as NnzooError
     from nnzoo.data.fetch import fetch as fetch
@@ -45,6 +46,7 @@ _WHERE = {
     "fetch": "nnzoo.data.fetch",
     "generate": "nnzoo.zoo.verbs",
     "import_model": "nnzoo.zoo.huggingface.importing",
+    "judge": "nnzoo.comparing.judging.judge",
     "kinds": "nnzoo.zoo.catalogue",
     "load": "nnzoo.zoo.loaded",
     "predict": "nnzoo.zoo.verbs",

@@ -17,6 +17,7 @@ from nnzoo.cli.anomalies import anomalies
 from nnzoo.cli.compare import compare
 from nnzoo.cli.embed import embed
 from nnzoo.cli.generate import generate
+from nnzoo.cli.judge import judge
 from nnzoo.cli.output import OneLine, load, print_json, told, working
 from nnzoo.cli.train import train
 from nnzoo.cli.weights import export, import_
@@ -106,6 +107,7 @@ app.command("import")(import_)
 app.command()(export)
 app.command()(embed)
 app.command()(anomalies)
+app.command()(judge)
 app.command()(generate)
 
 

@@ -1,0 +1,45 @@
+"""A saved generator judged on its own, as a comparison would judge it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from nnzoo.comparing.judging.handing import makes_data, with_judge
+from nnzoo.core.errors import ConfigError, DataError
+from nnzoo.core.events import Event
+from nnzoo.data.prepare import prepare
+from nnzoo.zoo.verbs import Run, opened
+
+INTERVAL = (0.025, 0.975)  # of resampled pictures
+
+
+def judge(run: Run, data: Any, *, seed: int = 0, listen: Sequence[Callable[[Event], Any]] = ()) -> dict[str, float]:
+    """Scores of what a run makes against the held-out part of `data`, by name, what decides first.
+
+    Of labelled pictures those of a classifier that is trained on the spot on the training part (or found in the cache), with
+    `frechet_low` and `frechet_high`, 95 % from resampled pictures, and `copies`, 1 where training pictures are copied; of points
+    with known modes how many are hit; else the energy distance. Raises NnzooError.
+    """
+    model = opened(run)
+    if not makes_data(model.task):
+        raise ConfigError(
+            f"{model.manifest.kind} was trained for {model.task.name} and makes no pictures or points; score it with evaluate"
+        )
+    divided = model.manifest.seed  # as training divided them, so that nothing held out was learned from
+    prepared = prepare(data, task=model.task.name, inherit=model.preprocessing, seed=divided, listen=listen)
+    test = prepared.parts.test
+    if test is None or not len(test):
+        raise DataError(f"{prepared.name} has no test part to judge on; give more rows")
+    task, device = with_judge(prepared, listen), model.network.device
+    if task.judge is not None:
+        task.judge.learn(str(device), listen)
+    found = task.evaluate(model.network, test.to(device), seed, prepared.parts.train)
+    scores = {task.metric: found.scores[task.metric], **found.scores}
+    draws_R = found.extra.get("draws", {}).get("frechet_distance")
+    if draws_R is not None:
+        low, high = np.quantile(draws_R, INTERVAL).tolist()
+        scores |= {"frechet_low": low, "frechet_high": high, "copies": float(found.extra["copies"])}
+    return scores
