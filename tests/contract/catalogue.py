@@ -265,7 +265,7 @@ STEPS: dict[str, int] = {  # of kinds, or of kinds on some data, for which `_bud
 }
 TRACED: dict[str, dict[str, Any]] = {  # what is set beside, where a trace would hold one step many times
     "ddpm": {"sampling_steps": 3},
-    "latent_diffusion": {"sampling_steps": 3},
+    "latent_diffusion": {"sampling_steps": 3, "steps": 10},
 }
 LEARNED = {("vae", "ring8"): 0.55}  # the share of the way from the floor where it is not the task's: gaps between modes are bridged
 ELSEWHERE = {  # where the task's score says little of what was learned, and what does is tested
