@@ -116,9 +116,10 @@ class Watch:
         if self.row is None or event.what != self.name:
             self._remove()
             self.name, self.row = event.what, self.add(event.what, event.total)
-        facts = f"{event.done / 1e6:,.0f} of {event.total / 1e6:,.0f} " + (
-            "MB" if event.unit == "bytes" else f"million {event.unit}"
-        )
+        many = event.unit == "bytes" or event.total >= 1e6
+        unit = "MB" if event.unit == "bytes" else f"million {event.unit}" if many else event.unit
+        done, total = (n / 1e6 if many else n for n in (event.done, event.total))
+        facts = f"{done:,.0f} of {total:,.0f} {unit}"
         self.bar(self.row, event.left, completed=event.done, total=event.total, facts=facts)
         if not self.live and time.monotonic() - self.said > QUIET:
             self.line(f"{event.what}: {facts}" + ("" if event.left is None else f", {clock(event.left)} left"))

@@ -92,8 +92,8 @@ class Warned(Event):
 
 @dataclass(frozen=True)
 class Reading(Event):
-    """Data too large for memory are read: what is being done, how much of it is done, and the time left in seconds (None: unknown).
-    `done` and `total` are bytes or characters, as `unit` says."""
+    """Much data are read: what is being done, how much of it is done, and the time left in seconds (None: unknown). `done` and
+    `total` are bytes, characters or pictures, as `unit` says."""
 
     what: str
     done: int

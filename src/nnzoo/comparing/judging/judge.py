@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nnzoo.comparing.judging.handing import makes_data, with_judge
+from nnzoo.comparing.judging.inception import fid, inception_from
 from nnzoo.core.errors import ConfigError, DataError
 from nnzoo.core.events import Event
 from nnzoo.data.prepare import prepare
@@ -16,12 +18,20 @@ from nnzoo.zoo.verbs import Run, opened
 INTERVAL = (0.025, 0.975)  # of resampled pictures
 
 
-def judge(run: Run, data: Any, *, seed: int = 0, listen: Sequence[Callable[[Event], Any]] = ()) -> dict[str, float]:
+def judge(
+    run: Run,
+    data: Any,
+    *,
+    seed: int = 0,
+    inception: Path | str | None = None,
+    listen: Sequence[Callable[[Event], Any]] = (),
+) -> dict[str, float]:
     """Scores of what a run makes against the held-out part of `data`, by name, what decides first.
 
     Of labelled pictures those of a classifier that is trained on the spot on the training part (or found in the cache), with
     `frechet_low` and `frechet_high`, 95 % from resampled pictures, and `copies`, 1 where training pictures are copied; of points
-    with known modes how many are hit; else the energy distance. Raises NnzooError.
+    with known modes how many are hit; else the energy distance. `inception` names a file with the weights of FID's Inception-v3 as
+    PyTorch has them (pt_inception-2015-12-05, .pth or .safetensors): `fid` stands beside then. Raises NnzooError.
     """
     model = opened(run)
     if not makes_data(model.task):
@@ -29,6 +39,7 @@ def judge(run: Run, data: Any, *, seed: int = 0, listen: Sequence[Callable[[Even
             f"{model.manifest.kind} was trained for {model.task.name} and makes no pictures or points; score it with evaluate"
         )
     divided = model.manifest.seed  # as training divided them, so that nothing held out was learned from
+    eye = None if inception is None else inception_from(inception)  # before any work is done
     prepared = prepare(data, task=model.task.name, inherit=model.preprocessing, seed=divided, listen=listen)
     test = prepared.parts.test
     if test is None or not len(test):
@@ -42,4 +53,6 @@ def judge(run: Run, data: Any, *, seed: int = 0, listen: Sequence[Callable[[Even
     if draws_R is not None:
         low, high = np.quantile(draws_R, INTERVAL).tolist()
         scores |= {"frechet_low": low, "frechet_high": high, "copies": float(found.extra["copies"])}
+    if eye is not None:
+        scores["fid"] = fid(model.network, test.to(device), eye, seed, listen)
     return scores
