@@ -15,9 +15,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from pickle import UnpicklingError  # the name of an error: nothing is unpickled
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -31,6 +33,7 @@ from nnzoo.tasks._generation import draw
 SIDE, FEATURES = 299, 2048
 MOST = 10_000  # pictures on either side
 AT_ONCE = 50
+NOT_WEIGHTS = (OSError, SafetensorError, UnpicklingError, RuntimeError, ValueError, EOFError, KeyError, AttributeError)
 Kernel = int | tuple[int, int]
 
 
@@ -190,7 +193,7 @@ def inception_from(path: Path | str) -> Inception:
             tensors: dict[str, Any] = load_file(path)
         else:
             tensors = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever a file that is something else leads to
+    except NOT_WEIGHTS as error:
         raise RunError(
             f"{path} holds no weights of Inception-v3 ({' '.join(str(error).split())[:100]}); give another file"
         ) from None
