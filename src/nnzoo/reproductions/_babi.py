@@ -3,9 +3,8 @@
 Tasks whose every training question rests on a single fact are counted from the data. The 900 training questions (100 choose the
 epoch) are joined by copies in which people, places and things change their names among each other, each name the same everywhere
 in a story: made from the training questions alone, and as true as these. Where a task says why people go to places, people alone
-change names. Directions change places so that opposites stay opposites: a map is mirrored or turned. Of a story the last facts are
-read, as many as lie between a training question and the farthest fact that any of them rests on (tasks of one fact: 5, but 2, 3
-and 11 in tasks 4, 12 and 20).
+change names. Of a story the last facts are read, as many as lie between a training question and the farthest fact that any of them
+rests on (tasks of one fact: 5, but 2, 3 and 11 in tasks 4, 12 and 20).
 """
 
 from __future__ import annotations
@@ -28,17 +27,12 @@ from nnzoo.reproductions.running import Listeners, Reproduction, fit
 COPIES = 8  # of every training question, with names exchanged
 SINGLE = (1, 4, 5, 6, 9, 10, 12, 20)  # whose questions all rest on one fact: `rests_on_one`, tested
 PEOPLE_ALONE = (20,)  # whose places have meanings of their own
-COMPASS = (("north", "south"), ("east", "west"))
-OPPOSITE = {word: other for pair in COMPASS for word, other in (pair, pair[::-1])}
-RESTATED = 0.6  # of the copies of questions such as "What is the garden north of?"
-AXES = {4: COMPASS, 17: (("above", "below"), ("left", "right")), 19: COMPASS}  # of tasks that say where things lie
 _NO_NAMES = {"The", "Where", "What", "Who", "Is", "Why", "How", "Then", "After", "Following", "Yesterday", "This", "Before"}
 _NO_NAMES |= {"Afterwards", "If", "Does", "Did", "Will", "Are", "In", "Wolves", "Sheep", "Cats", "Mice"}
 _learned: dict[tuple[str, int, int, str], dict[str, float]] = {}  # what came of a task, which two figures are made of
 _MEANING = {"left", "right", "morning", "afternoon", "evening"}  # say where or when, which no other word does
 _PLACE = re.compile(r"\b(?:in|to|of|from|into) the ([a-z]+)")
 _THING = re.compile(r"\b[Tt]he ([a-z]+)\b")
-_OF_WHAT = re.compile(r"What is the (\w+) (north|south|east|west) of\?")
 _NAME = re.compile(r"\b[A-Z][a-z]+\b")
 
 
@@ -71,20 +65,9 @@ def groups_of(learned: Sequence[Question], people_alone: bool) -> list[list[str]
     return [sorted(group) for group in (people, places, things) if len(group) > 1]
 
 
-def turned(axes: Sequence[tuple[str, str]], random: torch.Generator) -> dict[str, str]:
-    """What each direction is called after a map was mirrored at some of its axes and, where it is a compass, perhaps turned."""
-    new = [pair[:: 1 - 2 * int(torch.randint(2, (), generator=random))] for pair in axes]
-    if axes == COMPASS and torch.randint(2, (), generator=random):
-        new = new[::-1]
-    named = {old: word for pair, other in zip(axes, new) for old, word in zip(pair, other)}
-    return named | ({old[0]: word[0] for old, word in named.items()} if axes == COMPASS else {})  # answers such as "n,e"
-
-
-def exchanged(
-    one: Question, groups: Sequence[Sequence[str]], random: torch.Generator, axes: Sequence[tuple[str, str]] = ()
-) -> Question:
-    """A question about the same story with names exchanged, in whatever letters they are written, and directions along `axes`."""
-    named = turned(axes, random)
+def exchanged(one: Question, groups: Sequence[Sequence[str]], random: torch.Generator) -> Question:
+    """A question about the same story with names exchanged, in whatever letters they are written."""
+    named: dict[str, str] = {}
     for group in groups:
         order = torch.randperm(len(group), generator=random).tolist()
         named |= {old: group[new] for old, new in zip(group, order)}
@@ -96,22 +79,13 @@ def exchanged(
     return Question(tuple(map(say, one.facts)), say(one.question), say(one.answer), one.supporting)
 
 
-def restated(one: Question) -> Question:
-    """The same question with the opposite direction, where it asks of what a place lies so: "What is the garden north of?" becomes
-    "What is south of the garden?"."""
-    said = _OF_WHAT.fullmatch(one.question)
-    return one if said is None else one._replace(question=f"What is {OPPOSITE[said[2]]} of the {said[1]}?")
-
-
 def prepared(number: int, seed: int) -> tuple[Prepared, float]:
     """A task with its copies, ready for learning, and the share of the test questions that are in it: those whose answer no
     training question has cannot be right."""
     parts, random = questions(number), generator(seed, 2015, number)
     back = farthest(parts["train"])
     groups = groups_of(parts["train"], number in PEOPLE_ALONE)
-    copies = [exchanged(one, groups, random, AXES.get(number, ())) for one in parts["train"] for _ in range(COPIES)]
-    turn = (torch.rand(len(copies), generator=random) < RESTATED).tolist()
-    copies = [restated(one) if so else one for one, so in zip(copies, turn)]
+    copies = [exchanged(one, groups, random) for one in parts["train"] for _ in range(COPIES)]
     answers = {one.answer for one in parts["train"]}
     parts["train"] += copies
     asked_in_test = len(parts["test"])

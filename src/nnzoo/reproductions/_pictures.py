@@ -29,11 +29,10 @@ import time
 from functools import cache
 from typing import Any, Literal
 
-import numpy as np
 import torch
 
 from nnzoo.comparing.judging.handing import with_judge
-from nnzoo.core.task import Evaluation
+from nnzoo.comparing.judging.pictures import interval_of
 from nnzoo.data.prepare import Prepared, prepare
 from nnzoo.reproductions.running import Listeners, Reproduction, fit
 
@@ -130,9 +129,3 @@ def scores_of(network: Any, prepared: Prepared, seed: int) -> dict[str, float]:
         "milliseconds": each,
         "parameters": float(network.count()),
     }
-
-
-def interval_of(evaluation: Evaluation) -> tuple[float, float]:
-    """The 95 % interval of one seed's Frechet distance, from resampled pictures."""
-    draws_R = evaluation.extra["draws"]["frechet_distance"]
-    return tuple(float(q) for q in np.quantile(draws_R, [0.025, 0.975]))  # type: ignore[return-value]

@@ -6,16 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from nnzoo.comparing.judging.handing import makes_data, with_judge
 from nnzoo.comparing.judging.inception import fid, inception_from
+from nnzoo.comparing.judging.pictures import interval_of
 from nnzoo.core.errors import ConfigError, DataError
 from nnzoo.core.events import Event
 from nnzoo.data.prepare import prepare
 from nnzoo.zoo.verbs import Run, opened
-
-INTERVAL = (0.025, 0.975)  # of resampled pictures
 
 
 def judge(
@@ -26,7 +23,8 @@ def judge(
     inception: Path | str | None = None,
     listen: Sequence[Callable[[Event], Any]] = (),
 ) -> dict[str, float]:
-    """Scores of what a run makes against the held-out part of `data`, by name, what decides first.
+    """Scores of what a run makes against the held-out part of `data`, by name, what decides first. Data are divided as they say
+    themselves, or at random by the run's seed: a run that was trained on parts of its own has seen some of what is held out here.
 
     Of labelled pictures those of a classifier that is trained on the spot on the training part (or found in the cache), with
     `frechet_low` and `frechet_high`, 95 % from resampled pictures, and `copies`, 1 where training pictures are copied; of points
@@ -38,7 +36,7 @@ def judge(
         raise ConfigError(
             f"{model.manifest.kind} was trained for {model.task.name} and makes no pictures or points; score it with evaluate"
         )
-    divided = model.manifest.seed  # as training divided them, so that nothing held out was learned from
+    divided = model.manifest.seed
     eye = None if inception is None else inception_from(inception)  # before any work is done
     prepared = prepare(data, task=model.task.name, inherit=model.preprocessing, seed=divided, listen=listen)
     test = prepared.parts.test
@@ -49,9 +47,8 @@ def judge(
         task.judge.learn(str(device), listen)
     found = task.evaluate(model.network, test.to(device), seed, prepared.parts.train)
     scores = {task.metric: found.scores[task.metric], **found.scores}
-    draws_R = found.extra.get("draws", {}).get("frechet_distance")
-    if draws_R is not None:
-        low, high = np.quantile(draws_R, INTERVAL).tolist()
+    if "draws" in found.extra:
+        low, high = interval_of(found)
         scores |= {"frechet_low": low, "frechet_high": high, "copies": float(found.extra["copies"])}
     if eye is not None:
         scores["fid"] = fid(model.network, test.to(device), eye, seed, listen)

@@ -45,6 +45,7 @@ FEWEST_SOUGHT, MOST_SOUGHT = 300, 2000  # pictures whose nearest training pictur
 PIXELS_SOUGHT = 2000 * 784  # pixels of all of them
 RARE = 0.1  # of the share of a label among real pictures, from which on it counts as found
 REMEMBERED = 10
+INTERVAL = (0.025, 0.975)
 
 HIGHER = {
     "frechet_distance": False,
@@ -227,6 +228,12 @@ class PictureJudge:
     def __getstate__(self) -> dict[str, Any]:
         """What is remembered stays here: a worker finds it again."""
         return {**self.__dict__, "memory": {}}
+
+
+def interval_of(evaluation: Evaluation) -> tuple[float, float]:
+    """The 95 % interval of one generator's Frechet distance, from resampled pictures."""
+    low, high = np.quantile(evaluation.extra["draws"]["frechet_distance"], INTERVAL).tolist()
+    return low, high
 
 
 def judge_of(prepared: Prepared) -> PictureJudge | str:
