@@ -132,6 +132,18 @@ def test_steps_of_a_batch_are_spread_over_all_and_none_is_likelier() -> None:
     assert bool((drawn.sort(1).values.diff(dim=1) == 4).all())  # one in each tenth of the steps
 
 
+def test_pictures_are_learned_most_where_half_of_them_is_noise_and_a_batch_is_spread_over_that() -> None:
+    walk = NoiseProcess(linear_betas(1000))
+    torch.manual_seed(0)
+    drawn = torch.stack([walk.middle_steps(10) for _ in range(20_000)])
+    kept = torch.tensor(walk.kept, dtype=torch.float64)[drawn]
+    ln = ((1 - kept) / kept).log() / 2  # of sigma over alpha
+    assert float(ln.mean()) == pytest.approx(-0.5, abs=0.02)
+    assert float(ln.std()) == pytest.approx(1.2, abs=0.03)
+    first = ln.sort(1).values[:, 5]  # of each batch the sixth, just above the median
+    assert -0.55 < float(first.min()) and float(first.max()) < -0.5 + 1.2 * 0.2533 + 0.05
+
+
 def test_a_way_back_has_as_many_steps_as_wanted_and_begins_where_something_is_left() -> None:
     kept = NoiseProcess(cosine_betas(1000)).kept
     for steps, power in product((1, 7, 20, 500), (1.0, 2.0)):

@@ -92,6 +92,15 @@ def Adam(
 
 
 @dataclass(frozen=True)
+class Muon(AdamW):
+    """Momentum made orthogonal for matrices and convolutions (Jordan et al. 2024; `training/muon.py`); all else learns by AdamW with
+    the same rate: vectors, small matrices, and parameters whose names contain one of `spared`, such as embeddings."""
+
+    momentum: float = 0.95
+    spared: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class SGD:
     """Stochastic gradient descent with (Nesterov) momentum; `weight_decay` is added to the gradient."""
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nnzoo.core.learning import SGD, AdamW, Descend, Schedule
+from nnzoo.core.learning import SGD, AdamW, Descend, Muon, Schedule
+from nnzoo.training import muon
 
 
 class _Lists(NamedTuple):
@@ -24,11 +25,18 @@ class _Lists(NamedTuple):
 
 def _groups(description: AdamW, parameters: list[nn.Parameter]) -> list[dict[str, Any]]:
     """Parameters by how they decay."""
-    if not description.spares_vectors:
+    if not description.spares_vectors or not parameters:
         return [{"params": parameters}]
     matrices, vectors = [p for p in parameters if p.ndim >= 2], [p for p in parameters if p.ndim < 2]
     groups = ({"params": matrices}, {"params": vectors, "weight_decay": 0.0})
     return [group for group in groups if group["params"]]
+
+
+def _matrices(description: AdamW | SGD, named: Sequence[tuple[str, nn.Parameter]]) -> list[nn.Parameter]:
+    """Parameters whose momentum is made orthogonal."""
+    if not isinstance(description, Muon):
+        return []
+    return [p for name, p in named if muon.is_matrix(p) and not any(some in name for some in description.spared)]
 
 
 class Optimiser:
@@ -37,7 +45,9 @@ class Optimiser:
     def __init__(self, description: AdamW | SGD, named: Sequence[tuple[str, nn.Parameter]], steps: int):
         self.description, self.steps = description, max(1, steps)
         self.named = list(dict(named).items())
-        parameters = [parameter for _, parameter in self.named]
+        self.matrices = _matrices(description, self.named)
+        orthogonal = set(map(id, self.matrices))
+        parameters = [parameter for _, parameter in self.named if id(parameter) not in orthogonal]
         self.torch: torch.optim.Optimizer
         if isinstance(description, AdamW):
             self.torch = torch.optim.AdamW(
@@ -67,6 +77,7 @@ class Optimiser:
     def step(self, step: int, bad: Tensor | None) -> None:
         """One update with the gradients in place; nothing changes where `bad` (0-dim float) is 1. Gradients are dropped."""
         lr = self.rate(step)
+        self._muon(lr, bad)
         gradients = [p.grad for _, p in self.named if p.grad is not None]
         if self.lists is not None and len(gradients) == len(self.named):
             self._adamw(lr, bad)
@@ -78,6 +89,16 @@ class Optimiser:
             self.torch.step()
             self._gather()
         self.drop()
+
+    def _muon(self, lr: float, bad: Tensor | None) -> None:
+        """The orthogonal updates; their momentum stands in torch's state, beside what AdamW keeps of the others."""
+        for parameter in self.matrices:
+            assert isinstance(self.description, Muon)
+            if parameter.grad is not None:
+                state = self.torch.state[parameter]
+                if not state:
+                    state["momentum"] = torch.zeros_like(parameter)
+                muon.update(parameter, state["momentum"], lr, self.description.momentum, self.description.weight_decay, bad)
 
     def _gather(self) -> None:
         """What `_adamw` needs, as soon as every parameter has state. torch gathers and groups it at every step anew, which for a

@@ -9,8 +9,8 @@ Stage 2, the denoiser, on codes of the frozen codec, shifted and scaled to unit 
 
 Making data: z_T ~ N(0, I), then back to z_0 by a sampler of `blocks/samplers.py`, x = D(z_0). Points go through all steps of the
 random walk (Ho 2020, algorithm 2, sigma_t^2 = beta_t), pictures by DPM-Solver++. Labels, where there are some, guide the denoiser
-(Ho & Salimans 2022) and are none of the codec's business. Of pictures the steps of a batch are
-spread evenly over all, and the U-Net tells the noise as a velocity (`NoiseProcess`).
+(Ho & Salimans 2022) and are none of the codec's business. Of pictures the steps of a batch are spread evenly over where most is to be
+learned, the U-Net tells the noise as a velocity (`NoiseProcess`), and its matrices learn by momentum made orthogonal (`Muon`).
 
 Shapes: B batch, D numbers of a point, C H W picture, Z numbers of a code (of pictures: channels of h w places), T steps, W width.
 """
@@ -41,7 +41,7 @@ from nnzoo.core.dataset import Batch, Parts
 from nnzoo.core.errors import ConfigError
 from nnzoo.core.feeds import encoded, shuffled
 from nnzoo.core.fields import Image, Spec
-from nnzoo.core.learning import Adam, Clock, Descend, Done, Loss, Schedule, Solve, Stage
+from nnzoo.core.learning import Adam, Clock, Descend, Done, Loss, Muon, Schedule, Solve, Stage
 from nnzoo.core.network import Can, Card, Network, NetworkConfig, No
 from nnzoo.core.search import Choice, Integers, LogIntegers, LogUniform, Space
 from nnzoo.core.task import Task
@@ -75,7 +75,7 @@ class Config(NetworkConfig):
     picture_steps: int = Field(1000, ge=2)  # T
     sampler: SamplerName = "dpm_solver"
     sampling_steps: int = Field(25, ge=1)
-    picture_lr: float = Field(1e-3, gt=0)
+    picture_lr: float = Field(2e-3, gt=0)
     picture_ema: float = Field(0.995, ge=0, lt=1)
     picture_batch: int = Field(64, ge=1)
     picture_epochs: int = Field(40, ge=1)
@@ -86,7 +86,7 @@ class Config(NetworkConfig):
         "codec_lr": LogUniform(5e-4, 1e-2),
         "lr": LogUniform(1e-3, 2e-2),
         "channels": LogIntegers(2, 16),
-        "picture_lr": LogUniform(2e-4, 4e-3),
+        "picture_lr": LogUniform(5e-4, 1e-2),
     }
 
     @field_validator("widths", "codec_widths")
@@ -254,20 +254,22 @@ class LatentDiffusion(Network):
         z, denoiser = mean + std * torch.randn_like(mean), self.denoiser
         if isinstance(denoiser, PictureDenoiser):
             codes_B = denoiser.dropped(batch[self.made.label], self.config.drop) if self.made.labels else None
-            t_B = self.walk.spread_steps(len(batch))
+            t_B = self.walk.middle_steps(len(batch))
             return summed(self.walk.velocity_error(lambda x, t: denoiser(x, t, codes_B), z, t_B), batch)
         t_B = self.walk.any_steps(len(batch))
         return summed(self.walk.error(lambda x, t: denoiser(x, denoiser.times(t)), z, t_B), batch)
 
     def stages(self, task: Task) -> tuple[Stage, ...]:
         c, falling, points = self.config, Schedule(warmup=0.02, decay="cosine"), self.picture is None
-        lr, ema, feed, clip = c.lr, c.ema, shuffled(c.batch), None
+        ema, feed, clip = c.ema, shuffled(c.batch), None
         codec_epochs, epochs, share = c.codec_epochs, c.epochs, 0.2
+        descent = Adam(c.lr, schedule=falling)
         if not points:
-            lr, ema, feed, clip = c.picture_lr, c.picture_ema, shuffled(c.picture_batch), 1.0
+            descent = Muon(c.picture_lr, weight_decay=0.0, schedule=falling, spared=("labels",))
+            ema, feed, clip = c.picture_ema, shuffled(c.picture_batch), 1.0
             codec_epochs, epochs, share = max(1, c.picture_epochs // 4), c.picture_epochs, 0.3
         codec = Descend("codec", self.codec_loss, ("codec",), Adam(c.codec_lr, schedule=falling), clip=clip)
-        denoiser = Descend("denoiser", self.denoiser_loss, ("denoiser",), Adam(lr, schedule=falling), clip=clip)
+        denoiser = Descend("denoiser", self.denoiser_loss, ("denoiser",), descent, clip=clip)
         codes, look = encoded(by="latents", name="latent", inner=feed), self.denoiser_loss
         return (
             Stage((codec,), ("codec",), feed, share, name="codec", epochs=codec_epochs, validate=self.codec_loss),
