@@ -36,12 +36,12 @@ def said(history: list[dict[str, Any]], planned: int = 20, first: float | None =
     ("wrong", "what"),
     [
         ({"spread": 0.1}, "mode collapse"),
-        ({"real": 0.505, "made": 0.5}, "dead discriminator"),
+        ({"real": 0.49, "made": 0.5}, "dead discriminator"),
         ({"real": 0.4, "made": 0.7}, "dead discriminator"),
         ({"real": 0.9, "made": 0.01}, "always wins"),
         ({"train": 5e3}, "diverges"),
         ({"train": -5e3}, "diverges"),
-        ({"real": None, "made": None, "distance": 0.001}, "dead discriminator"),
+        ({"real": None, "made": None, "distance": -0.001}, "dead discriminator"),
     ],
 )
 def test_each_fault_is_said_once_with_what_to_do(wrong: dict[str, Any], what: str) -> None:
@@ -68,6 +68,15 @@ def test_a_judge_that_has_learned_may_be_deceived_in_the_end_but_not_answer_alwa
     assert said(begun + looks(17, **{**HEALTHY, "real": 0.505, "made": 0.5})) == []
     (sentence,) = said(begun + looks(17, **{**HEALTHY, "real": 0.5, "made": 0.5}))
     assert "dead discriminator" in sentence
+
+
+def test_a_judge_that_a_penalty_holds_flat_is_left_in_peace() -> None:
+    flat = [
+        {**look, "made": 0.5, "real": 0.5 + gap}
+        for look, gap in zip(looks(20, **HEALTHY), 4 * [0.004, 0.007, -0.001, 0.003, 0.001])
+    ]
+    assert said(flat) == []
+    assert len(said([{**look, "real": 1 - look["real"]} for look in flat])) == 1
 
 
 def test_a_loss_is_measured_by_where_it_began() -> None:
