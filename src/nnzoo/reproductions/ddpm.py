@@ -12,7 +12,7 @@ from nnzoo.reproductions.running import Listeners, Reproduction, fit
 
 PACGAN = "Lin et al. 2018, PacGAN (ring; its radius may differ from ours); Ho et al. 2020 (method)"
 LUCIC = "Lucic et al. 2018, Are GANs created equal? (FID of Inception features, Fashion-MNIST: NS-GAN 26.5, VAE 43.6); no diffusion"
-LONG: dict[str, Any] = {"budget": "900s", "seeds": (0,)}
+LONG: dict[str, Any] = {"budget": "300s", "seeds": (0,)}
 FEW: dict[str, Any] = {"sampler": "dpm_solver", "steps": 20}
 MANY: dict[str, Any] = {"sampler": "ancestral", "steps": 250}
 
@@ -31,7 +31,7 @@ class Sampled:
 def few_beside_many(seed: int, listen: Listeners) -> dict[str, float]:
     """The Frechet distance of 20 steps of DPM-Solver++ over that of 250 of the random walk, of one network."""
     prepared = judging("fashion-mnist", UNCONDITIONAL)
-    network = fit("ddpm", prepared, seed, listen, budget="600s").eval()
+    network = fit("ddpm", prepared, seed, listen, budget="300s").eval()
     found = {}
     for name, how in (("few", FEW), ("many", MANY)):
         evaluation = prepared.task.evaluate(Sampled(network, how), prepared.parts.test, seed=seed, reference=prepared.parts.train)  # type: ignore[arg-type]
@@ -49,7 +49,7 @@ REPRODUCTIONS = (
     pictures("ddpm", task=CONDITIONAL, score="frechet_distance", source="none", **LONG),
     Reproduction(
         data="fashion-mnist",
-        metric="Frechet distance (own classifier) of 20 steps of DPM-Solver++ over that of 250 random steps, 600s of training",
+        metric="Frechet distance (own classifier) of 20 steps of DPM-Solver++ over that of 250 random steps, 300s of training",
         run=few_beside_many,
         target=1.05,
         better="lower",

@@ -61,6 +61,7 @@ REPRODUCTIONS = (
         data="made-questions",
         metric="exact match",
         run=supervised("t5", "made-questions", {**SMALL, "layers": 3}, budget="6000steps"),
+        seeds=(0,),
         target=0.99,
         better="higher",
         published="none; a made set",
