@@ -8,8 +8,8 @@
 The last two tell the noise in another way: v is noise where there is little, and data where there is much, so that a small error of
 the network stays a small error of the picture; at equal time much better pictures are learned.
 
-What pictures look like is decided between much noise and little: steps drawn so that ln(sigma / alpha) is normal, with alpha^2 = abar
-and sigma^2 = 1 - abar (Karras 2022, table 1, of data with a standard deviation of one), learn most from the same number of rows.
+What pictures look like is decided between much noise and little: most is learned from the same number of rows where steps are drawn
+so that ln(sigma / alpha) is normal, alpha^2 = abar, sigma^2 = 1 - abar (Karras 2022, table 1, for a standard deviation of one).
 
 Shapes: B batch, T steps; data may have any shape after B.
 """
@@ -22,8 +22,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-
-MIDDLE, SPREAD = -0.5, 1.2  # of ln(sigma / alpha) where pictures are learned: -1.2 + ln 2, since Karras's data have half the deviation
+MIDDLE, SPREAD = -0.5, 1.2  # of ln(sigma / alpha) in learning pictures; -1.2 + ln 2: Karras's data have half the deviation
 
 
 class NoiseProcess(nn.Module):

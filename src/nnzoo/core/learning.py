@@ -93,8 +93,8 @@ def Adam(
 
 @dataclass(frozen=True)
 class Muon(AdamW):
-    """Momentum made orthogonal for matrices and convolutions (Jordan et al. 2024; `training/muon.py`); all else learns by AdamW with
-    the same rate: vectors, small matrices, and parameters whose names contain one of `spared`, such as embeddings."""
+    """Momentum made orthogonal for matrices and convolutions (Jordan et al. 2024; `training/muon.py`). All else learns by AdamW
+    with the same rate: vectors, small matrices, and parameters whose names contain one of `spared`, such as embeddings."""
 
     momentum: float = 0.95
     spared: tuple[str, ...] = ()

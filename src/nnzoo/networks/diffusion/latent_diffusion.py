@@ -9,7 +9,7 @@ Stage 2, the denoiser, on codes of the frozen codec, shifted and scaled to unit 
 
 Making data: z_T ~ N(0, I), then back to z_0 by a sampler of `blocks/samplers.py`, x = D(z_0). Points go through all steps of the
 random walk (Ho 2020, algorithm 2, sigma_t^2 = beta_t), pictures by DPM-Solver++. Labels, where there are some, guide the denoiser
-(Ho & Salimans 2022) and are none of the codec's business. Of pictures the steps of a batch are spread evenly over where most is to be
+(Ho & Salimans 2022) and are none of the codec's business. Of pictures the steps of a batch are spread over where most is to be
 learned, the U-Net tells the noise as a velocity (`NoiseProcess`), and its matrices learn by momentum made orthogonal (`Muon`).
 
 Shapes: B batch, D numbers of a point, C H W picture, Z numbers of a code (of pictures: channels of h w places), T steps, W width.
