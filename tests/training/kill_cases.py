@@ -106,7 +106,7 @@ def _dcgan() -> Callable[[], tuple[Network, Parts]]:
 def _latent_diffusion() -> Callable[[], tuple[Network, Parts]]:
     """A codec of pictures, its scale, and a denoiser of its frozen codes with averaged weights."""
     parts = _parts({"x": _pictures(64, 8)}, {})
-    sizes = {"codec_widths": (8,), "widths": (8,), "picture_steps": 20, "picture_batch": 12, "picture_epochs": 4}
+    sizes = {"codec_widths": (8,), "widths": (16,), "picture_steps": 20, "picture_batch": 12, "picture_epochs": 4}
     return _kind("latent_diffusion", "unconditional-image-generation", parts, **sizes)
 
 
