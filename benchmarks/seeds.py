@@ -1,6 +1,6 @@
 """Whether kinds that make pictures learn with any seed: each at its defaults, with several seeds, and what was said of the runs.
 
-    NNZOO_DATA=... python benchmarks/seeds.py [--kinds vae,dcgan,wgan_gp,cgan,ddpm] [--seeds 5] [--budget 30s] [--out FILE]
+    python benchmarks/seeds.py [--kinds vae,dcgan,wgan_gp,cgan,ddpm] [--seeds 5] [--first 0] [--budget 120s] [--out FILE]
 
 A run diverged if it ended with an error or with pictures that are not finite, if a warning was given, or if it is worse than
 pictures of independent pixels are, whose Frechet distance is given beside. 1,000 pictures are judged by the classifier of
@@ -66,7 +66,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--kinds", default="vae,dcgan,wgan_gp,cgan,ddpm")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--budget", default="30s")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--budget", default="120s")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/seeds.json"))
     given = parser.parse_args()
     prepared = judging(DATA)
@@ -78,7 +79,7 @@ def main() -> None:
     print(f"pictures of independent pixels: Frechet distance {floor:.0f}; {torch.get_num_threads()} threads", flush=True)
     runs: list[dict[str, object]] = []
     for kind in given.kinds.split(","):
-        for seed in range(given.seeds):
+        for seed in range(given.first, given.first + given.seeds):
             runs.append(one(kind, seed, given.budget, floor, real_ND))
             print(json.dumps(runs[-1]), flush=True)
             results = {"data": DATA, "budget": given.budget, "independent_pixels": floor, "runs": runs}
