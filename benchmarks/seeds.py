@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from nnzoo.comparing.judging.frechet import frechet_distance
-from nnzoo.core.errors import NnzooError
+from nnzoo.core.errors import Interrupted, NnzooError
 from nnzoo.core.events import Event, Warned
 from nnzoo.data.prepare import Prepared
 from nnzoo.reproductions._pictures import CONDITIONAL, UNCONDITIONAL, judging
@@ -52,6 +52,8 @@ def one(kind: str, seed: int, budget: str, floor: float, real_ND: Tensor) -> dic
     run: dict[str, object] = {"kind": kind, "seed": seed, "said": said}
     try:
         made = draw(fit(kind, prepared, seed, (note,), budget=budget), MADE, seed)
+    except Interrupted:
+        raise
     except NnzooError as error:
         said.append(str(error))
         return {**run, "diverged": True}
