@@ -19,7 +19,7 @@ from torch import Tensor
 from nnzoo.comparing.judging.frechet import frechet_distance
 from nnzoo.core.errors import Interrupted, NnzooError
 from nnzoo.core.events import Event, Warned
-from nnzoo.data.prepare import Prepared
+from nnzoo.data.prepare import Prepared, prepare
 from nnzoo.reproductions._pictures import CONDITIONAL, UNCONDITIONAL, judging
 from nnzoo.reproductions.running import fit
 from nnzoo.tasks._generation import draw
@@ -29,7 +29,7 @@ DATA, MADE = "fashion-mnist", 1000
 
 def judged(prepared: Prepared, made: Tensor, real_ND: Tensor) -> dict[str, float]:
     """What the classifier says of made pictures (N C H W), standardised."""
-    image = next(field for field in (*prepared.spec.inputs.values(), *prepared.spec.outputs.values()) if hasattr(field, "height"))
+    (image,) = prepared.spec.inputs.values()
     pixels = image.standardise(image.restore(made.float()).clamp(0, 1))
     made_ND, said_NK = prepared.task.judge.classifier.read(pixels)  # type: ignore[union-attr]
     labels = said_NK.argmax(1).bincount(minlength=said_NK.shape[1])
@@ -40,15 +40,15 @@ def judged(prepared: Prepared, made: Tensor, real_ND: Tensor) -> dict[str, float
     }
 
 
-def one(kind: str, seed: int, budget: str, floor: float, real_ND: Tensor) -> dict[str, object]:
-    """The scores of one run, and whether it diverged."""
+def one(kind: str, seed: int, budget: str, floor: float, judge: Prepared, real_ND: Tensor) -> dict[str, object]:
+    """The scores of one run, and whether it diverged. One judge reads the pictures of all kinds."""
     said: list[str] = []
 
     def note(event: Event) -> None:
         if isinstance(event, Warned):
             said.append(event.text)
 
-    prepared = judging(DATA, CONDITIONAL if kind == "cgan" else UNCONDITIONAL)
+    prepared = prepare(DATA, task=CONDITIONAL if kind == "cgan" else UNCONDITIONAL)
     run: dict[str, object] = {"kind": kind, "seed": seed, "said": said}
     try:
         made = draw(fit(kind, prepared, seed, (note,), budget=budget), MADE, seed)
@@ -59,7 +59,7 @@ def one(kind: str, seed: int, budget: str, floor: float, real_ND: Tensor) -> dic
         return {**run, "diverged": True}
     if not bool(made.isfinite().all()):
         return {**run, "diverged": True}
-    scores = judged(prepared, made, real_ND)
+    scores = judged(judge, made, real_ND)
     return {**run, **scores, "diverged": bool(said) or scores["frechet_distance"] >= floor}
 
 
@@ -82,7 +82,7 @@ def main() -> None:
     runs: list[dict[str, object]] = []
     for kind in given.kinds.split(","):
         for seed in range(given.first, given.first + given.seeds):
-            runs.append(one(kind, seed, given.budget, floor, real_ND))
+            runs.append(one(kind, seed, given.budget, floor, prepared, real_ND))
             print(json.dumps(runs[-1]), flush=True)
             results = {"data": DATA, "budget": given.budget, "independent_pixels": floor, "runs": runs}
             given.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
