@@ -140,8 +140,8 @@ def test_pictures_are_learned_most_where_half_of_them_is_noise_and_a_batch_is_sp
     ln = ((1 - kept) / kept).log() / 2  # of sigma over alpha
     assert float(ln.mean()) == pytest.approx(-0.5, abs=0.02)
     assert float(ln.std()) == pytest.approx(1.2, abs=0.03)
-    first = ln.sort(1).values[:, 5]  # of each batch the sixth, just above the median
-    assert float(first.min()) > -0.55 and float(first.max()) < -0.5 + 1.2 * 0.2533 + 0.05
+    sixth = ln.sort(1).values[:, 5]  # of each batch, just above the median
+    assert float(sixth.min()) > -0.55 and float(sixth.max()) < -0.5 + 1.2 * 0.2533 + 0.05
 
 
 def test_a_way_back_has_as_many_steps_as_wanted_and_begins_where_something_is_left() -> None:

@@ -5,7 +5,7 @@
 orth(X) = P Q^T of X = P S Q^T, by five steps of X <- a X + b (X X^T) X + c (X X^T)^2 X from X / ||X||: near enough, and nothing but
 products of matrices. The factor makes updates as large as Adam's (Liu et al. 2025, Muon is scalable, eq. 4), so that rates serve
 both. A convolution's weights are a matrix with a row for each channel that is made. Directions that gradients seldom show are
-learned as fast as those that they always show, which saves a good half of the steps of a U-Net.
+learned as fast as those that they always show.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ noise at a step is kept within what pixels can be.
 
 Ours, beside the paper's: the steps of a batch are spread evenly over all, those of pictures over where most is to be learned, and
 the U-Net tells the noise as a velocity, with the loss divided by abar_t (`NoiseProcess`; Salimans & Ho 2022; Karras 2022). Its
-matrices learn by momentum made orthogonal (`Muon`): in the same time the Frechet distance of pictures comes to half of Adam's.
+matrices learn by momentum made orthogonal (`Muon`): after 1,400 steps the Frechet distance of pictures was 54, and 88 by Adam.
 
 Shapes: B batch, C H W picture, D numbers of a point, T steps of noise.
 """
