@@ -25,6 +25,7 @@ EARLY = 200  # steps in which players may still be anything
 ALIKE = 0.25  # spread of made rows below which nearly all of them are the same
 EQUAL = 0.02  # a judge whose answers at real rows were higher by so much once has told something apart
 CONSTANT = 1e-4  # a judge whose mean answers differ by less gives one answer to everything
+PLEASED = 0.005  # by so much the mean answer at made rows lies above that at real ones where a generator exploits a judge
 SURE = 0.02  # the mean answer at made rows below which the judge believes none
 RUNAWAY = 100.0  # times the first loss (or 1, if that is less)
 
@@ -88,10 +89,10 @@ def _undivided(looks: Sequence[Look], planned: int) -> str | None:
     gaps = [_gap(look) for look in window]
     if not window or any(gap is None for gap in gaps):
         return None
-    # one that is held flat by a penalty answers nearly alike everywhere and yet always a little higher at real rows; of one that
-    # does not learn the generator soon finds out what pleases it more
+    # of one that does not learn the generator soon finds out what pleases it more than real rows do. One that a penalty holds flat
+    # and whose generator is good answers nearly alike everywhere: its mean is about 0, on whichever side
     mean = sum(gap or 0.0 for gap in gaps) / len(gaps)
-    never = mean < CONSTANT and all((_gap(look) or 0.0) < EQUAL for look in looks)
+    never = mean < -PLEASED and all((_gap(look) or 0.0) < EQUAL for look in looks)
     if not never and any(abs(gap or 0.0) >= CONSTANT for gap in gaps):
         return None
     return (
