@@ -130,6 +130,20 @@ def test_without_labels_a_sampler_is_told_what_training_is() -> None:
     assert torch.allclose(net.eps((40, 20, 0))(x, 20), net(x, torch.full((4,), 20)), atol=1e-5)
 
 
+@torch.no_grad()
+def test_a_way_back_in_bfloat16_reads_weights_of_now_and_its_probes_are_seen() -> None:
+    net = awake(PictureDenoiser(1, 3, (16, 32), 1, 1, bfloat16=True))
+    x, codes, seen = torch.randn(4, 1, 8, 8), torch.arange(4) % 3, []
+    net.unet.seen.register_forward_hook(lambda *told: seen.append(told[-1]))  # type: ignore[union-attr, operator]
+    before = net.eps((40, 0), codes)(x, 40)  # type: ignore[operator]
+    assert torch.equal(before, net(x, torch.full((4,), 40), codes)) and len(seen) == 2 and torch.equal(*seen)
+    for parameter in net.parameters():
+        parameter.mul_(1.1)
+    after = net.eps((40, 0), codes)(x, 40)  # type: ignore[operator]
+    assert torch.equal(after, net(x, torch.full((4,), 40), codes)) and not torch.equal(after, before)
+    assert {parameter.dtype for parameter in net.parameters()} == {torch.float32}
+
+
 def test_labels_are_dropped_with_their_probability() -> None:
     torch.manual_seed(0)
     codes = denoiser().dropped(torch.ones(20_000, dtype=torch.long), 0.1)

@@ -1,6 +1,7 @@
 """How long a run lasts: budgets in epochs, steps and seconds, shared by stages; a plan once made is kept."""
 
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,10 +9,11 @@ from toys import Chains, Grower, Heard, Players, Reader, Smooth, Staged, committ
 
 from nnzoo.core.errors import ConfigError
 from nnzoo.core.events import Progress, StageStarted
-from nnzoo.core.learning import Solve, Stage
+from nnzoo.core.learning import Adam, Schedule, Solve, Stage
+from nnzoo.training import loop
 from nnzoo.training import plan as planning
 from nnzoo.training.journal import read_journal
-from nnzoo.training.plan import Plan, look_every, plan_for, that_fits
+from nnzoo.training.plan import Plan, due, look_every, plan_for, revised, that_fits
 from nnzoo.training.settings import Budget, Settings
 from nnzoo.training.steps import Stepper
 
@@ -115,6 +117,7 @@ def test_a_budget_in_seconds_becomes_steps_that_last_as_long_looks_included(tmp_
 
     monkeypatch.setattr(Stepper, "step", step)
     monkeypatch.setattr(planning, "time", clock)
+    monkeypatch.setattr(loop, "time", clock)
     heard = Heard(StageStarted)
     outcome = run(new(Smooth, plan), tmp_path, Settings(device="cpu", budget="8s"), listen=[heard])
     assert 7.5 <= clock.now <= 8.5
@@ -122,6 +125,38 @@ def test_a_budget_in_seconds_becomes_steps_that_last_as_long_looks_included(tmp_
     (line,) = [line for line in read_journal(tmp_path) if line["event"] == "planned"]
     assert line == {"event": "planned", "stage": "learn", "steps": outcome.steps, "budget": "8s"}
     assert heard.events[0].steps == outcome.steps
+
+
+@pytest.mark.parametrize("times", [2.0, 0.5, 1.05])
+def test_a_plan_in_time_is_held_to_it_where_the_machine_becomes_slower_or_faster(tmp_path, monkeypatch, times):
+    clock, inner, rates = Clockwork(), Stepper.step, []
+
+    def step(self, batches, now):
+        clock.now += 0.01 * (times if clock.now > 5 else 1)
+        inner(self, batches, now)
+        rates.append(list(self.rates(now.step).values()))
+
+    def plan(network):
+        (stage,) = network.own_stages()
+        moves = tuple(replace(move, optimizer=Adam(1e-3, schedule=Schedule(decay="linear"))) for move in stage.moves)
+        return (Stage(moves, feed=stage.feed, patience=0),)
+
+    monkeypatch.setattr(Stepper, "step", step)
+    monkeypatch.setattr(planning, "time", clock)
+    monkeypatch.setattr(loop, "time", clock)
+    outcome = run(new(Smooth, plan), tmp_path, Settings(device="cpu", budget="20s"))
+    plans = [line for line in read_journal(tmp_path) if line["event"] == "planned"]
+    assert clock.now == pytest.approx(20, rel=0.05) and plans[-1]["steps"] == outcome.steps
+    assert (len(plans) > 1) == (times != 1.05)
+    assert all(later > line["step"] for line, later in zip(plans[1:], [outcome.steps] * 9))
+    assert rates[-1][0] == pytest.approx(1e-3 / outcome.steps)  # the rate falls to its end as the last plan says
+
+
+def test_a_plan_is_changed_only_where_it_matters_and_never_ends_before_now():
+    assert revised(100, 1000, 9.0, 0.01) == 1000 and revised(100, 1000, 9.0, 0.0105) == 1000 != revised(100, 1000, 9.0, 0.0107)
+    assert revised(100, 1000, 9.0, 0.02) == 550 and revised(100, 1000, 9.0, 0.005) == 1900
+    assert revised(100, 1000, -1.0, 0.01) == 101
+    assert [due(step, 1000, 0) for step in (99, 100)] == [False, True] and not due(999, 1000, 6)
 
 
 def test_measuring_leaves_no_trace(monkeypatch):

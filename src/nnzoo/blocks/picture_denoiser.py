@@ -13,11 +13,13 @@ Shapes: B batch, C H W picture, S steps of a sampler, E numbers that the U-Net i
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.samplers import Eps
 from nnzoo.blocks.unet import UNet
 
@@ -46,7 +48,7 @@ class PictureDenoiser(nn.Module):
     def forward(self, x_BCHW: Tensor, t_B: Tensor, codes_B: Tensor | None = None) -> Tensor:
         """The noise (B C H W, float32) in noisy pictures at steps t (B)."""
         condition_BU = None if self.labels is None or codes_B is None else self.labels(codes_B + 1)
-        return self._noise(x_BCHW, self.unet.told(t_B, condition_BU))
+        return self.unet(x_BCHW.to(self.dtype), self.unet.told(t_B, condition_BU)).float()
 
     def eps(self, times: Sequence[int], codes_B: Tensor | None = None, guidance: float = 1.0) -> Eps:
         """The noise in pictures at steps among `times`, for a sampler. Where guidance is neither 0 nor 1 the U-Net reads both
@@ -56,12 +58,15 @@ class PictureDenoiser(nn.Module):
         halves = 1
         if codes_B is not None and guidance not in (0, 1):
             halves, codes_B = 2, torch.cat((codes_B, torch.full_like(codes_B, -1)))
-        told = _Told(self, [t for t in times if t], codes_B)
+        told, unet = _Told(self, [t for t in times if t], codes_B), self._cast()
+
+        def noise(x_BCHW: Tensor, t: int) -> Tensor:
+            return unet(x_BCHW.to(self.dtype), told(t)).float()
 
         def eps(x_BCHW: Tensor, t: int) -> Tensor:
             if halves == 1:
-                return self._noise(x_BCHW, told(t))
-            with_label, without = self._noise(torch.cat((x_BCHW, x_BCHW)), told(t)).chunk(2)
+                return noise(x_BCHW, t)
+            with_label, without = noise(torch.cat((x_BCHW, x_BCHW)), t).chunk(2)
             return without + guidance * (with_label - without)
 
         return eps
@@ -70,8 +75,16 @@ class PictureDenoiser(nn.Module):
         """Labels of which a random share is none."""
         return codes_B.masked_fill(torch.rand(len(codes_B), device=codes_B.device) < share, -1)
 
-    def _noise(self, x_BCHW: Tensor, told_BE: Tensor) -> Tensor:
-        return self.unet(x_BCHW.to(self.dtype), told_BE).float()
+    def _cast(self) -> UNet:
+        """The U-Net for a whole way back. Where it computes in bfloat16 it is a copy whose weights are in that already, so that
+        they are turned once and not at every step; its probes are those of the original."""
+        if self.dtype == torch.float32 or torch.is_grad_enabled():
+            return self.unet
+        unet = copy.deepcopy(self.unet, {id(part): part for part in self.unet.modules() if isinstance(part, Probe)})
+        for part in unet.modules():
+            if isinstance(part, (nn.Conv2d, nn.Linear)):
+                part.to(self.dtype)
+        return unet
 
 
 class _Told:

@@ -28,7 +28,7 @@ from nnzoo.training.allocation import keep_freed_memory
 from nnzoo.training.durable import lock
 from nnzoo.training.handover import is_divided
 from nnzoo.training.names import prepare_modes
-from nnzoo.training.plan import plan_for, validation_loss
+from nnzoo.training.plan import Pace, due, plan_for, revised, validation_loss
 from nnzoo.training.processes import Processes
 from nnzoo.training.settings import Settings
 from nnzoo.training.signals import Stop, listening
@@ -134,7 +134,7 @@ class _Run(Standing):
             plan = plan_for(self.network, stage, place.stage, stages, settings, stream, validation, self.told, sharing)
             if plan is None:
                 self._interrupt(stage)
-            place.steps, place.every = plan
+            place.steps, place.every, place.allowed = plan
             self.journal.write("planned", stage=stage.name, steps=place.steps, budget=settings.budget)
         self.stepper = stepper = Stepper(self.network, stage, place.stage, settings, place.steps, sharing)
         self.memory = self._first_memory(stream.rows)
@@ -158,6 +158,7 @@ class _Run(Standing):
         )
         began = shown = time.perf_counter()
         began_step, before = place.step, (place.seconds, place.stage_seconds)
+        pace = Pace(place.step, validation is not None)
         epochs_before = place.epochs - -(-place.drawn // stream.length)
         while True:
             now = time.perf_counter()
@@ -170,13 +171,17 @@ class _Run(Standing):
                 self._interrupt(stage)
             over = place.step >= place.steps
             if ((place.step and place.step % place.every == 0) or over) and place.validated != place.step:
+                looking = time.perf_counter()
                 self._look(stage, stepper, validation)
+                pace.looked(time.perf_counter() - looking)
                 if self.stop:
                     self._interrupt(stage)
             if over or (patience and place.since >= patience):
                 break
             if overdue:
                 self._save()
+            if due(place.step, place.steps, place.revisions):
+                self._revise(stage, stepper, clock, pace, time.perf_counter() - began + before[1])
             if now - shown > SHOW_EVERY:
                 shown = now
                 left = (now - began) / max(1, place.step - began_step) * (place.steps - place.step)
@@ -204,6 +209,23 @@ class _Run(Standing):
             put(self.network, self.best_tensors)
         elif stepper.average is not None:
             self._use_average(stepper)
+
+    def _revise(self, stage: Stage, stepper: Stepper, clock: Clock, pace: Pace, seconds: float) -> None:
+        """Hold the plan of a stage, `seconds` after its begin, to the time that it may take, if a step takes another time now."""
+        place = self.place
+        each = None if place.allowed is None else pace.taken(place.step, place.every)
+        if each is None:
+            return
+        assert place.steps is not None and place.allowed is not None
+        steps = revised(place.step, place.steps, place.allowed - seconds, each)
+        if self.sharing is not None:
+            steps = self.sharing.share_json(steps)
+        while due(place.step, place.steps, place.revisions):
+            place.revisions += 1
+        if steps != place.steps:
+            place.steps = clock.steps = steps
+            stepper.last(steps)
+            self.journal.write("planned", stage=stage.name, steps=steps, budget=self.settings.budget, step=place.step)
 
     def _look(self, stage: Stage, stepper: Stepper, validation: Stream | None) -> None:
         """A look at the validation part: is this the best so far?"""

@@ -1,4 +1,8 @@
-"""How long a stage lasts: a budget turned into steps before it starts, so that from then on the run is a function of its seed."""
+"""How long a stage lasts: a budget turned into steps before it starts, so that from then on the run is a function of its seed.
+
+A budget of time is turned into steps again a few times on the way (`revised`), if the machine has become faster or slower since:
+the run is then a function of its seed and of these plans, which its journal has.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +24,18 @@ from nnzoo.training.steps import Stepper
 
 LOOKS = (20, 100)  # a stage looks at the validation part at least and at most so often, else once an epoch
 LOOKING = 0.2  # of a time budget is spent on looks at most, where that allows two
+REVISED = (0.1, 0.25, 0.4, 0.6, 0.8, 0.9)  # of the steps, after which a plan in time is looked at again
+FEWEST = 5  # steps whose time says how long one takes
+MATTERS = 0.05  # of a plan's steps: by less it is not changed
 
 
 class Plan(NamedTuple):
-    """The length of a stage in steps, and the steps between looks at the validation part."""
+    """The length of a stage in steps, the steps between looks at the validation part, and how many seconds it may take from its
+    first step on (None: any)."""
 
     steps: int
     every: int
+    seconds: float | None = None
 
 
 def look_every(epoch_steps: int, steps: int) -> int:
@@ -115,7 +124,7 @@ def _in_time(
             look_seconds = None if looked is None else time.perf_counter() - start
         if look_seconds is not None:
             left = max(0.0, seconds - (time.perf_counter() - began))
-            plan = that_fits(left, statistics.median(times[1:]), look_seconds, epoch_steps)
+            plan = that_fits(left, statistics.median(times[1:]), look_seconds, epoch_steps)._replace(seconds=left)
     if processes is not None:
         shared = processes.share_json(plan)
         plan = None if shared is None else Plan(*shared)
@@ -135,6 +144,41 @@ def that_fits(seconds: float, step_seconds: float, look_seconds: float, epoch_st
         else:
             many = steps
     return few
+
+
+def due(step: int, steps: int, revisions: int) -> bool:
+    """Whether a plan that was looked at so often is to be looked at again at a step."""
+    return revisions < len(REVISED) and step >= REVISED[revisions] * steps
+
+
+def revised(step: int, steps: int, left: float, step_seconds: float) -> int:
+    """The length of a stage in steps, looked at again at `step`, where `left` seconds are left and a step takes so long now, looks
+    included: what is left fits, or it was so nearly right that it stays."""
+    rest = max(1, int(left / max(step_seconds, 1e-9)))
+    return steps if abs(rest - (steps - step)) <= MATTERS * steps else step + rest
+
+
+class Pace:
+    """How long a step of a stage takes now, with its share of the looks at the validation part."""
+
+    def __init__(self, step: int, looks: bool):
+        self.looking = None if looks else 0.0  # seconds of the last look; None: not known yet
+        self._begin(step)
+
+    def _begin(self, step: int) -> None:
+        self.step, self.since, self.paused = step, time.perf_counter(), 0.0
+
+    def looked(self, seconds: float) -> None:
+        """A look has taken so long."""
+        self.looking, self.paused = seconds, self.paused + seconds
+
+    def taken(self, step: int, every: int) -> float | None:
+        """Seconds of a step since this was last told, where a look is taken after so many; None if it is too early to say."""
+        if self.looking is None or step < self.step + FEWEST:
+            return None
+        seconds = (time.perf_counter() - self.since - self.paused) / (step - self.step) + self.looking / every
+        self._begin(step)
+        return seconds
 
 
 def validation_loss(

@@ -15,9 +15,10 @@ from nnzoo.core.network import Network
 class Place:
     """Position and counters of a run.
 
-    `drawn` counts batches drawn in this stage, `steps` is its planned length (None: not planned yet), `every` how many lie
-    between looks at the validation part, `validated` the step of the last look, `since` how many looks have passed without a
-    better one; `yields` counts the safe points of a rule over the whole data set. `first_loss` is that of the stage's first step.
+    `drawn` counts batches drawn in this stage, `steps` is its planned length (None: not planned yet), `allowed` the seconds that it
+    may take (None: any) and `revisions` how often the plan was held to them since; `every` is how many steps lie between looks at
+    the validation part, `validated` the step of the last look, `since` how many looks have passed without a better one; `yields`
+    counts the safe points of a rule over the whole data set. `first_loss` is that of the stage's first step.
     """
 
     stage: int = 0
@@ -25,6 +26,8 @@ class Place:
     drawn: int = 0
     steps: int | None = None
     every: int = 1
+    allowed: float | None = None
+    revisions: int = 0
     validated: int = -1
     best: float | None = None
     first_loss: float | None = None
@@ -46,7 +49,7 @@ class Place:
     def next_stage(self) -> None:
         """Begin the next stage."""
         self.stage += 1
-        self.step = self.drawn = self.since = self.move = self.yields = 0
+        self.step = self.drawn = self.since = self.move = self.yields = self.revisions = 0
         self.steps, self.validated, self.best, self.first_loss, self.stage_seconds = None, -1, None, None, 0.0
 
 

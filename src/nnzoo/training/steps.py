@@ -150,6 +150,11 @@ class Stepper:
             ]
         return [(buffer, buffer.clone()) for buffer in self.moving]
 
+    def last(self, steps: int) -> None:
+        """From now on the stage is so many steps long, to which rates fall."""
+        for optimiser in self.optimisers.values():
+            optimiser.steps = max(1, steps)
+
     def check(self) -> None:
         """Raise NotFinite if a step was bad."""
         bad = self.guard.bad_move()
