@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nnzoo.core.seeds import generator
 from nnzoo.data.known_babi import Question
-from nnzoo.reproductions._babi import exchanged, farthest, groups_of
+from nnzoo.reproductions._babi import exchanged, farthest, groups_of, place_of, points, thinned
 
 STORY = Question(
     ("Mary went to the garden.", "John is in the office.", "Mary took the apple there.", "Then she put the milk down."),
@@ -33,3 +33,19 @@ def test_a_copy_is_the_same_story_under_other_names() -> None:
 
 def test_as_many_facts_are_read_as_a_question_needs() -> None:
     assert farthest([STORY]) == 4 and farthest([STORY._replace(supporting=(1, 3)), STORY._replace(supporting=(3,))]) == 3
+
+
+def test_a_thinned_story_keeps_what_its_answer_rests_on_in_order() -> None:
+    rests = STORY._replace(supporting=(1, 3))
+    some = [thinned(rests, generator(0, k)) for k in range(60)]
+    assert {len(one.facts) for one in some} == {2, 3, 4}
+    for one in some:
+        assert [one.facts[k] for k in one.supporting] == [STORY.facts[1], STORY.facts[3]]
+        assert [fact for fact in STORY.facts if fact in one.facts] == list(one.facts)
+
+
+def test_an_answer_is_pointed_at_in_the_fact_that_it_rests_on() -> None:
+    text = " ".join(STORY.facts)
+    assert place_of("garden", STORY.facts, (0,)) == text.index("garden") and place_of("Mary", STORY.facts) == text.rindex("Mary")
+    assert place_of("mary", STORY.facts, (0, 1)) == 0 and place_of("art", STORY.facts) is None
+    assert points([STORY]) and not points([STORY, STORY._replace(answer="yes")])
