@@ -146,7 +146,7 @@ def test_ways_back_that_there_are_not_are_refused_with_a_sentence() -> None:
     net = network(PICTURES, OF_PICTURES, steps=30, sampling_steps=5)
     with pytest.raises(ConfigError, match="leave guidance out"):
         net.sample(2, guidance=2.0)
-    with pytest.raises(ConfigError, match="dpm_solver, ddim, ancestral"):
+    with pytest.raises(ConfigError, match="sde_dpm_solver, dpm_solver, ddim, ancestral"):
         net.sample(2, sampler="euler")
     with pytest.raises(ConfigError, match="from 1 to"):
         net.sample(2, steps=31)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nnzoo.blocks.noise_process import NoiseProcess
 from nnzoo.blocks.noise_schedules import cosine_betas, linear_betas, scaled_linear_betas
-from nnzoo.blocks.samplers import ancestral, ddim, dpm_solver, from_velocity, sampler_named, way_back, within
+from nnzoo.blocks.samplers import ancestral, certain, ddim, dpm_solver, from_velocity, sampler_named, way_back, within
 from nnzoo.core.errors import ConfigError
 
 MEAN, STD = 0.7, 0.3
@@ -48,13 +48,19 @@ def test_dpm_solver_is_of_second_order_and_ddim_of_first() -> None:
 
 
 @pytest.mark.parametrize("betas", [linear_betas, cosine_betas])
-@pytest.mark.parametrize(("name", "steps", "off"), [("ancestral", None, 0.01), ("dpm_solver", 25, 0.03), ("ddim", 200, 0.03)])
+@pytest.mark.parametrize(
+    ("name", "steps", "off"),
+    [("ancestral", None, 0.01), ("dpm_solver", 25, 0.03), ("sde_dpm_solver", 25, 0.03), ("ddim", 200, 0.03)],
+)
 def test_every_way_back_ends_at_the_data(betas: Callable[[int], Tensor], name: str, steps: int | None, off: float) -> None:
     kept = NoiseProcess(betas(1000)).kept
     torch.manual_seed(2)
     x = torch.randn(40_000, dtype=torch.float64)
     made = sampler_named(name)(
-        gaussian_noise(kept), kept, (x - x.mean()) / x.std(), way_back(kept, steps, power=1.0 if name == "ancestral" else 2.0)
+        gaussian_noise(kept),
+        kept,
+        (x - x.mean()) / x.std(),
+        way_back(kept, steps, even="steps" if name == "ancestral" else "lambda"),
     )
     assert float(made.mean()) == pytest.approx(MEAN, abs=0.006)
     assert float(made.std()) == pytest.approx(STD, rel=off)
@@ -84,6 +90,25 @@ def test_two_steps_of_dpm_solver_are_those_of_the_paper() -> None:
     x_1 = s[1] / s[2] * x_2 - a[1] * (math.exp(-h2) - 1) * ((1 + 1 / (2 * r)) * x0_2 - 1 / (2 * r) * x0_3)
     assert torch.allclose(dpm_solver(noise, kept, x, (3, 2, 1)), x_1, atol=1e-12)
     assert torch.allclose(dpm_solver(noise, kept, x, (3, 2, 1, 0)), (x_1 - s[1] * noise(x_1, 1)) / a[1], atol=1e-12)
+
+
+def test_dpm_solver_with_chance_is_that_of_the_paper_and_its_last_step_adds_nothing() -> None:
+    kept, x = (1.0, 0.9, 0.5, 0.1), torch.tensor([0.3, -1.2], dtype=torch.float64)
+    a, s = [math.sqrt(k) for k in kept], [math.sqrt(1 - k) for k in kept]
+    lam = [math.inf, *(math.log(a[t] / s[t]) for t in (1, 2, 3))]
+    noise, seen = gaussian_noise(kept), []
+    torch.manual_seed(5)
+    z = [torch.randn_like(x), torch.randn_like(x)]
+    for t, later in ((3, 2), (2, 1)):
+        h = lam[later] - lam[t]
+        seen.append((x - s[t] * noise(x, t)) / a[t])
+        d = seen[0] if t == 3 else (1 + h / (2 * (lam[2] - lam[3]))) * seen[1] - h / (2 * (lam[2] - lam[3])) * seen[0]
+        gone = 1 - math.exp(-2 * h)
+        x = s[later] / s[t] * math.exp(-h) * x + a[later] * gone * d + s[later] * math.sqrt(gone) * z[3 - t]
+    torch.manual_seed(5)
+    found = sampler_named("sde_dpm_solver")(noise, kept, torch.tensor([0.3, -1.2], dtype=torch.float64), (3, 2, 1, 0))
+    assert torch.allclose(found, (x - s[1] * noise(x, 1)) / a[1], atol=1e-12)
+    assert [certain(name) for name in ("sde_dpm_solver", "ancestral", "ddim")] == ["dpm_solver", "dpm_solver", "ddim"]
 
 
 def test_a_step_of_the_random_walk_is_that_of_the_paper_and_the_last_adds_nothing() -> None:
@@ -146,11 +171,14 @@ def test_pictures_are_learned_most_where_half_of_them_is_noise_and_a_batch_is_sp
 
 def test_a_way_back_has_as_many_steps_as_wanted_and_begins_where_something_is_left() -> None:
     kept = NoiseProcess(cosine_betas(1000)).kept
-    for steps, power in product((1, 7, 20, 500), (1.0, 2.0)):
-        times = way_back(kept, steps, power)
+    for steps, even in product((1, 7, 20, 500), ("steps", "lambda")):
+        times = way_back(kept, steps, even)  # type: ignore[arg-type]
         assert len(times) == steps + 1 and times[-1] == 0 and times == tuple(sorted(set(times), reverse=True))
         assert kept[times[0]] >= 3e-5 > kept[times[0] + 1]
-    assert way_back(NoiseProcess(linear_betas(1000)).kept) == tuple(range(1000, -1, -1))
+    kept = NoiseProcess(linear_betas(1000)).kept
+    assert way_back(kept) == tuple(range(1000, -1, -1)) and way_back(kept, 4) == (1000, 750, 500, 250, 0)
+    lambdas = [math.log(kept[t] / (1 - kept[t])) for t in way_back(kept, 9, "lambda")[:-1]]
+    assert all(later - now == pytest.approx((lambdas[-1] - lambdas[0]) / 8, rel=0.05) for now, later in pairwise(lambdas[:6]))
     for steps in (0, 1001):
         with pytest.raises(ConfigError, match="from 1 to"):
             way_back(kept, steps)

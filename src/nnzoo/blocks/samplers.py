@@ -10,15 +10,19 @@ eps makes of x_t:  x_0 = (x_t - sqrt(1 - abar_t) eps) / sqrt(abar_t).
     dpm_solver  x_s = sigma_s / sigma_t x_t - alpha_s (exp(-h) - 1) D, h = lambda_s - lambda_t,
                 D = (1 + 1 / 2r) x_0(t) - 1 / 2r x_0(step before), r = h before / h         (Lu 2022, DPM-Solver++, algorithm 2)
                 alpha = sqrt(abar), sigma = sqrt(1 - abar), lambda = log(alpha / sigma); D = x_0(t) at the first and the last step
+    sde_dpm_solver  x_s = sigma_s / sigma_t exp(-h) x_t + alpha_s (1 - exp(-2h)) D + sigma_s sqrt(1 - exp(-2h)) z
+                                                                                            (the same, SDE-DPM-Solver++ (2M))
 
 The first needs many steps (all that training had); the second follows a differential equation to first order where eta is 0, the
-third to second order, so that 20 steps do.
+third to second order, so that 20 steps do. The last does the same with the equation whose chance is that of the first: noise that
+is added anew mends what a network got wrong before.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Literal
 
@@ -28,23 +32,31 @@ from torch import Tensor
 from nnzoo.core.errors import ConfigError
 
 Eps = Callable[[Tensor, int], Tensor]
-SamplerName = Literal["dpm_solver", "ddim", "ancestral"]
+SamplerName = Literal["sde_dpm_solver", "dpm_solver", "ddim", "ancestral"]
+Even = Literal["steps", "lambda"]
 LEAST_KEPT = 3e-5  # of the data: where less is left, x_0 cannot be told from noise, and the way back may as well begin later
 
 
-def way_back(kept: Sequence[float], steps: int | None = None, power: float = 1.0, least: float = LEAST_KEPT) -> tuple[int, ...]:
+def way_back(kept: Sequence[float], steps: int | None = None, even: Even = "steps", least: float = LEAST_KEPT) -> tuple[int, ...]:
     """Falling steps, as many as wanted (None: all), then 0. Raises ConfigError where there are not so many.
 
-    With `power` 1 they are evenly spread; with 2 they lie closer where little noise is left (Song 2021, appendix D.2), so that the
-    last of few steps need not jump over what is finer than its noise.
+    They are evenly spread over training's steps, or over lambda (Lu 2022, DPM-Solver, section 3.4): then most lie where there is
+    little noise, so that the last of few need not jump over what is finer than theirs.
     """
     last = max(t for t, share in enumerate(kept) if share >= least or t == 1)
     if steps is None:
         return tuple(range(last, -1, -1))
     if not 1 <= steps <= last:
         raise ConfigError(f"steps={steps}: there are {last} steps from noise to data; give a number from 1 to {last}")
-    left = range(steps, -1, -1)
-    return tuple(max(n, math.ceil(last * (n / steps) ** power - 1e-9)) for n in left)
+    if even == "steps":
+        return tuple(math.ceil(last * n / steps - 1e-9) for n in range(steps, -1, -1))
+    lambdas = [math.inf, *(math.log(share / (1 - share)) / 2 for share in kept[1 : last + 1])]
+    times = [last]
+    for n in range(steps - 1, 0, -1):
+        wanted = lambdas[1] + (lambdas[last] - lambdas[1]) * (n - 1) / (steps - 1)
+        nearest = min(range(1, last + 1), key=lambda t: abs(lambdas[t] - wanted))
+        times.append(min(times[-1] - 1, max(n, nearest)))
+    return (*times, 0)
 
 
 def ancestral(
@@ -71,8 +83,9 @@ def ddim(eps: Eps, kept: Sequence[float], x: Tensor, times: Sequence[int], eta: 
     return x
 
 
-def dpm_solver(eps: Eps, kept: Sequence[float], x: Tensor, times: Sequence[int]) -> Tensor:
-    """DPM-Solver++ with two steps (2M): the x_0 of the step before says where x_0 is going."""
+def dpm_solver(eps: Eps, kept: Sequence[float], x: Tensor, times: Sequence[int], eta: float = 0.0) -> Tensor:
+    """DPM-Solver++ with two steps (2M): the x_0 of the step before says where x_0 is going. `eta` is the share of chance: 0 is the
+    way without, 1 that of the random walk."""
     alpha = {t: math.sqrt(kept[t]) for t in times}
     sigma = {t: math.sqrt(1 - kept[t]) for t in times}
     before: Tensor | None = None
@@ -83,12 +96,15 @@ def dpm_solver(eps: Eps, kept: Sequence[float], x: Tensor, times: Sequence[int])
             return x_0
         h = math.log(alpha[s] / sigma[s]) - math.log(alpha[t] / sigma[t])
         towards = x_0 if before is None else x_0 + (x_0 - before) * (h / (2 * h_before))
-        x = sigma[s] / sigma[t] * x - alpha[s] * math.expm1(-h) * towards
+        x = sigma[s] / sigma[t] * math.exp(-eta * h) * x - alpha[s] * math.expm1(-(1 + eta) * h) * towards
+        if eta:
+            x = x + sigma[s] * math.sqrt(-math.expm1(-2 * eta * h)) * torch.randn_like(x)
         before, h_before = x_0, h
     return x
 
 
 SAMPLERS: dict[str, Callable[[Eps, Sequence[float], Tensor, Sequence[int]], Tensor]] = {
+    "sde_dpm_solver": partial(dpm_solver, eta=1.0),
     "dpm_solver": dpm_solver,
     "ddim": ddim,
     "ancestral": ancestral,
@@ -100,6 +116,11 @@ def sampler_named(name: str) -> Callable[[Eps, Sequence[float], Tensor, Sequence
     if name not in SAMPLERS:
         raise ConfigError(f"there is no sampler '{name}'; there are {', '.join(SAMPLERS)}")
     return SAMPLERS[name]
+
+
+def certain(name: str) -> str:
+    """The sampler that goes where this one goes on average, without chance, for networks whose output is to depend on its input."""
+    return name if name in ("dpm_solver", "ddim") else "dpm_solver"
 
 
 def from_velocity(v: Eps, kept: Sequence[float]) -> Eps:

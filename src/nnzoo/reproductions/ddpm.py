@@ -13,7 +13,7 @@ from nnzoo.reproductions.running import Listeners, Reproduction, fit
 PACGAN = "Lin et al. 2018, PacGAN (ring; its radius may differ from ours); Ho et al. 2020 (method)"
 LUCIC = "Lucic et al. 2018, Are GANs created equal? (FID of Inception features, Fashion-MNIST: NS-GAN 26.5, VAE 43.6); no diffusion"
 LONG: dict[str, Any] = {"budget": "300s", "seeds": (0,)}
-FEW: dict[str, Any] = {"sampler": "dpm_solver", "steps": 20}
+FEW: dict[str, Any] = {"sampler": "sde_dpm_solver", "steps": 20}
 MANY: dict[str, Any] = {"sampler": "ancestral", "steps": 250}
 
 
@@ -49,7 +49,7 @@ REPRODUCTIONS = (
     pictures("ddpm", task=CONDITIONAL, score="frechet_distance", source="none", **LONG),
     Reproduction(
         data="fashion-mnist",
-        metric="Frechet distance (own classifier) of 20 steps of DPM-Solver++ over that of 250 random steps, 300s of training",
+        metric="Frechet distance (own classifier) of 20 steps of SDE-DPM-Solver++ over that of 250 random steps, 300s of training",
         run=few_beside_many,
         target=1.05,
         better="lower",

@@ -6,9 +6,9 @@
 With labels c, which are dropped with probability p while learning, so that both noises are known:
     eps = eps_theta(x_t, t, none) + g (eps_theta(x_t, t, c) - eps_theta(x_t, t, none))                 (Ho & Salimans 2022, eq. 6)
 
-Three ways back from x_T ~ N(0, I) stand in `blocks/samplers.py`: Ho's random walk through all steps, DDIM, and DPM-Solver++, which
-needs about 20 of them. What noise is in pictures a U-Net says, what is in points a perceptron. The picture that is seen through the
-noise at a step is kept within what pixels can be.
+Ways back from x_T ~ N(0, I) stand in `blocks/samplers.py`: Ho's random walk through all steps, DDIM, and DPM-Solver++, which needs
+about 20 of them, with chance (the usual one) or without. What noise is in pictures a U-Net says, what is in points a perceptron.
+The picture that is seen through the noise at a step is kept within what pixels can be.
 
 Ours, beside the paper's: the steps of a batch are spread evenly over all, those of pictures over where most is to be learned, and
 the U-Net tells the noise as a velocity, with the loss divided by abar_t (`NoiseProcess`; Salimans & Ho 2022; Karras 2022). Its
@@ -33,7 +33,7 @@ from nnzoo.blocks.picture_denoiser import PictureDenoiser
 from nnzoo.blocks.point_denoiser import PointDenoiser
 from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.rows import summed
-from nnzoo.blocks.samplers import SamplerName, from_velocity, sampler_named, way_back, within
+from nnzoo.blocks.samplers import SamplerName, certain, from_velocity, sampler_named, way_back, within
 from nnzoo.blocks.unet import MULTIPLE
 from nnzoo.core.abilities import Samples
 from nnzoo.core.dataset import Batch
@@ -64,7 +64,7 @@ class Config(NetworkConfig):
     depth: int = Field(3, ge=1)
     drop: float = Field(0.1, ge=0, le=1)  # p
     guidance: float = Field(2.0, ge=0)  # g
-    sampler: SamplerName = "dpm_solver"
+    sampler: SamplerName = "sde_dpm_solver"
     sampling_steps: int = Field(25, ge=1)
     lr: float = Field(3e-3, gt=0)
     point_lr: float = Field(5e-3, gt=0)
@@ -122,8 +122,9 @@ class DDPM(Network):
     # ---- making data
 
     def forward(self, inputs: dict[str, Any]) -> dict[str, Tensor]:
-        """Data from {"noise": x_T}, of labels (B, long) where it learned with labels, by the usual way back."""
-        return {self.made.name: self.seen(self.way(inputs))}
+        """Data from {"noise": x_T}, of labels (B, long) where it learned with labels, by a way back without
+        chance."""
+        return {self.made.name: self.seen(self.way(inputs, sampler=certain(self.config.sampler)))}
 
     def way(
         self, inputs: dict[str, Any], steps: int | None = None, guidance: float | None = None, sampler: str | None = None
@@ -137,7 +138,7 @@ class DDPM(Network):
         if steps is None and name != "ancestral":
             steps = min(c.sampling_steps, c.steps)
         kept = self.walk.kept
-        times = way_back(kept, steps, power=1.0 if name == "ancestral" else 2.0)
+        times = way_back(kept, steps, even="steps" if name == "ancestral" else "lambda")
         if isinstance(self.denoiser, PointDenoiser):
             eps = self.denoiser.eps(times)
         else:
@@ -158,7 +159,7 @@ class DDPM(Network):
 
     def sample(self, n: int, condition: Tensor | None = None, **how: Any) -> Tensor:
         """`n` new points or pictures, standardised, of labels `condition` (n, long; None: any). `how` says `steps`, `guidance` and
-        `sampler` (dpm_solver, ddim, ancestral)."""
+        `sampler` (sde_dpm_solver, dpm_solver, ddim, ancestral)."""
         inputs = self.noise_like(n)
         if condition is not None:
             inputs[self.made.label] = condition

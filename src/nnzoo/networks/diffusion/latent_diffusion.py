@@ -34,7 +34,7 @@ from nnzoo.blocks.picture_denoiser import PictureDenoiser
 from nnzoo.blocks.point_denoiser import PointDenoiser
 from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.rows import summed
-from nnzoo.blocks.samplers import SamplerName, ancestral, from_velocity, sampler_named, way_back
+from nnzoo.blocks.samplers import SamplerName, ancestral, certain, from_velocity, sampler_named, way_back
 from nnzoo.blocks.unet import MULTIPLE
 from nnzoo.core.abilities import Encodes, Samples
 from nnzoo.core.dataset import Batch, Parts
@@ -73,7 +73,7 @@ class Config(NetworkConfig):
     drop: float = Field(0.1, ge=0, le=1)  # p
     guidance: float = Field(2.0, ge=0)  # g
     picture_steps: int = Field(1000, ge=2)  # T
-    sampler: SamplerName = "dpm_solver"
+    sampler: SamplerName = "sde_dpm_solver"
     sampling_steps: int = Field(25, ge=1)
     picture_lr: float = Field(2e-3, gt=0)
     picture_ema: float = Field(0.995, ge=0, lt=1)
@@ -155,9 +155,9 @@ class LatentDiffusion(Network):
 
     def forward(self, inputs: dict[str, Any]) -> dict[str, Tensor]:
         """Points (B D) from {"noise": (B T Z)}: z_T, then what is added back at steps T to 2; pictures (B C H W) from {"noise": z_T
-        (B Z h w)} and labels (B) where it learned with labels, by the usual way back."""
+        (B Z h w)} and labels (B) where it learned with labels, by a way back without chance."""
         if isinstance(self.denoiser, PictureDenoiser):
-            return {self.made.name: self.way(inputs)}
+            return {self.made.name: self.way(inputs, sampler=certain(self.config.sampler))}
         noise_BTZ = inputs["noise"]
         assert noise_BTZ.shape[1:] == (self.config.steps, *self.shape)
         z_BZ, *added = noise_BTZ.unbind(1)
@@ -176,7 +176,7 @@ class LatentDiffusion(Network):
             raise ConfigError("it learned without labels, so that there is nothing to guide by; leave guidance out")
         if steps is None and name != "ancestral":
             steps = min(c.sampling_steps, self.walk.steps)
-        times = way_back(kept, steps, power=1.0 if name == "ancestral" else 2.0)
+        times = way_back(kept, steps, even="steps" if name == "ancestral" else "lambda")
         if isinstance(self.denoiser, PointDenoiser):
             eps = self.denoiser.eps(times)
         else:
@@ -199,7 +199,8 @@ class LatentDiffusion(Network):
 
     def sample(self, n: int, condition: Tensor | None = None, **how: Any) -> Tensor:
         """`n` new points or pictures, standardised, of labels `condition` (n, long; None: any). `how` says `steps`, `guidance` and
-        `sampler` (dpm_solver, ddim, ancestral); points are made by the random walk through all steps unless it says otherwise."""
+        `sampler` (sde_dpm_solver, dpm_solver, ddim, ancestral); points are made by the random walk through all steps unless it says
+        otherwise."""
         if self.picture is None and not how:
             return self(self.noise_like(n))[self.made.name]
         inputs = self._start(n)
