@@ -3,8 +3,8 @@
     python benchmarks/detectors.py [--seeds 5] [--kinds gan,wgan_gp,dcgan,cgan] [--budget 3000steps] [--out FILE]
 
 Healthy runs are those at the kinds' defaults, on ring8 (gan, wgan_gp) and on scikit-learn's digits (all; `cgan` for so long that
-its generator is good, and a judge that a penalty holds flat answers alike everywhere); planted faults are a generator without noise,
-a discriminator that does not learn, one without its penalty whose generator does not, and rates that are a thousand times too high.
+its generator is good, and a judge that a penalty holds flat answers alike everywhere); planted faults are a generator without
+noise, a discriminator that does not learn, one without its penalty whose generator does not, and rates a thousand times too high.
 A figure is how many runs of how many were warned of, by fault.
 """
 
