@@ -11,9 +11,11 @@ and the farthest fact that any of them rests on (tasks of one fact: 5, but 2, 3 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,18 +23,20 @@ import torch
 
 from nnzoo.core.seeds import generator
 from nnzoo.data.known_babi import TASKS, VALID, Question, babi_stories
+from nnzoo.data.places import cache_folder
 from nnzoo.data.prepare import Prepared, prepare
 from nnzoo.data.questions import TASK
 from nnzoo.data.raw import Raw, RawQuestions, RawTexts
 from nnzoo.data.text_to_text import asked
+from nnzoo.reproductions.digests import code_digests, digest
 from nnzoo.reproductions.running import Listeners, Reproduction, fit
+from nnzoo.training.durable import write_text
 
 COPIES = 8  # of every training question, with names exchanged
 SINGLE = (1, 4, 5, 6, 9, 10, 12, 20)  # whose questions all rest on one fact: `rests_on_one`, tested
 PEOPLE_ALONE = (20,)  # whose places have meanings of their own
 _NO_NAMES = {"The", "Where", "What", "Who", "Is", "Why", "How", "Then", "After", "Following", "Yesterday", "This", "Before"}
 _NO_NAMES |= {"Afterwards", "If", "Does", "Did", "Will", "Are", "In", "Wolves", "Sheep", "Cats", "Mice"}
-_learned: dict[tuple[str, int, int, str], dict[str, float]] = {}  # what came of a task, which two figures are made of
 _MEANING = {"left", "right", "morning", "afternoon", "evening"}  # say where or when, which no other word does
 _PLACE = re.compile(r"\b(?:in|to|of|from|into) the ([a-z]+)")
 _THING = re.compile(r"\b[Tt]he ([a-z]+)\b")
@@ -144,11 +148,20 @@ def prepared(number: int, seed: int) -> tuple[Prepared, float]:
 
 
 def learn(kind: str, number: int, config: dict[str, Any], seed: int, listen: Listeners = ()) -> dict[str, float]:
-    """Accuracy on the official test part, of the epoch that the validation part likes best. A process learns each task once."""
-    run = (kind, number, seed, json.dumps(config, sort_keys=True))
-    if run not in _learned:
-        _learned[run] = _learn(kind, number, config, seed, listen)
-    return dict(_learned[run])
+    """Accuracy on the official test part, of the epoch that the validation part likes best. A task is learned once for a state of
+    the code, by whichever process: what came of it stands in the cache, so that the table of all twenty can be broken off."""
+    path = _path_of(kind, number, config, seed)
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(_learn(kind, number, config, seed, listen)))
+    found: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _path_of(kind: str, number: int, config: dict[str, Any], seed: int) -> Path:
+    code = {**code_digests(kind), "_babi.py": digest(Path(__file__).read_text(encoding="utf-8"))}
+    told = json.dumps([kind, number, config, seed, code, torch.__version__], sort_keys=True)
+    return cache_folder() / "reproductions" / f"babi-{hashlib.sha256(told.encode()).hexdigest()[:24]}.json"
 
 
 def _learn(kind: str, number: int, config: dict[str, Any], seed: int, listen: Listeners) -> dict[str, float]:
