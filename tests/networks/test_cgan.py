@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from nnzoo import tasks
 from nnzoo.core.dataset import Dataset, Parts
@@ -50,6 +51,29 @@ def test_both_players_heed_the_label() -> None:
     x = halves(4).all()["picture"]
     y = torch.tensor([0, 1, 2, 0])
     assert not torch.allclose(net.discriminator(x, y), net.discriminator(x, (y + 1) % 3))
+
+
+def test_noise_is_narrower_once_it_has_learned_and_its_statistics_are_those_of_that_noise() -> None:
+    net = network(truncation=0.5)
+    told = net.noise_like(40)
+    half = {**told, "noise": told["noise"] / 2}
+    with torch.no_grad():
+        learning = net(half)["picture"]
+        (rule,) = net.stages(TASK)[1].moves
+        torch.manual_seed(4)
+        for _ in rule.rule(None, Clock()):  # type: ignore[union-attr, arg-type]
+            pass
+        norm = next(part for part in net.generator.modules() if isinstance(part, torch.nn.BatchNorm2d))
+        seen: list[Tensor] = []
+        norm.register_forward_hook(lambda module, given, out: seen.append(given[0]))
+        net.train()
+        net.generator(torch.randn(4000, 6) / 2, torch.arange(4000) % 3)
+        assert torch.allclose(
+            norm.running_var, seen[0].var((0, 2, 3)), rtol=0.3
+        )  # of whole noise it would be nearly four times that
+        net.eval()
+        made = net(told)["picture"]
+        assert torch.equal(made, net.generator(half["noise"], told["side"])) and not torch.allclose(made, learning)
 
 
 def test_losses_are_those_of_the_paper() -> None:

@@ -13,7 +13,8 @@ D's logit is held flat at real pictures, without which G makes nearly one pictur
 
 The players are the convolutions of `dcgan` in place of the paper's perceptrons with dropout; D has no batch normalisation, since
 the slope is of each picture alone, and both have no momentum (Gidel 2019). Their rates fall to zero; pictures come from G's moving
-average (Karras 2018) with statistics of its own (Brock 2019); G ends in a sigmoid.
+average (Karras 2018) with statistics of its own (Brock 2019); G ends in a sigmoid. Once it has learned, G reads t z with t below 1
+(Brock's truncation, without cutting): pictures are a little less varied, and more of them show what was asked for.
 
 Shapes: B batch, Z noise, K labels, L numbers that tell G of a label, F seen by D, C H W picture.
 """
@@ -53,6 +54,7 @@ class Config(NetworkConfig):
     lr: float = Field(2e-3, gt=0)  # of G
     judging: float = Field(1.0, gt=0)  # D's rate is so many times G's
     ema: float = Field(0.99, ge=0, lt=1)
+    truncation: float = Field(0.85, gt=0, le=1)  # t
     batch: int = Field(64, ge=2)
     epochs: int = Field(15, ge=1)
     bfloat16: bool = True  # convolutions; weights are float32
@@ -124,10 +126,11 @@ class CGAN(Network):
         self.made = Probe()
 
     def forward(self, inputs: dict[str, Any]) -> dict[str, Tensor]:
-        """Pictures (B C H W), standardised, from {label's name: codes (B), "noise": (B Z)}."""
+        """Pictures (B C H W), standardised, from {label's name: codes (B), "noise": (B Z)}; of narrower noise after learning."""
         y_B, z_BZ = inputs[self.label], inputs["noise"]
         assert z_BZ.shape == (len(y_B), self.config.noise)
-        return {self.name: self.made(self.generator(z_BZ, y_B))}  # G(z | y)
+        t = 1.0 if self.generator.training else self.config.truncation
+        return {self.name: self.made(self.generator(t * z_BZ, y_B))}  # G(t z | y)
 
     def noise_like(self, rows: int) -> dict[str, Tensor]:
         """What `forward` makes that many pictures of: labels drawn evenly, and noise."""
@@ -174,8 +177,13 @@ class CGAN(Network):
         return (play, Stage((Solve("statistics", self.settle, chance=True),), trains=("generator",), name="settle"))
 
     def settle(self, parts: Parts, clock: Clock) -> Iterator[Done]:
-        """Count what batch normalisation sees in the averaged generator."""
-        yield from counted(self.generator, lambda: self.sample(self.config.batch), clock)
+        """Count what batch normalisation sees in the averaged generator, of the noise that it will be given."""
+
+        def passes() -> Tensor:
+            told = self.noise_like(self.config.batch)
+            return self.generator(self.config.truncation * told["noise"], told[self.label])
+
+        yield from counted(self.generator, passes, clock)
 
     card = Card(
         idea="A generator and a discriminator that are both told the label, so that pictures of it can be asked for.",
