@@ -136,11 +136,14 @@ def test_a_way_back_in_bfloat16_reads_weights_of_now_and_its_probes_are_seen() -
     x, codes, seen = torch.randn(4, 1, 8, 8), torch.arange(4) % 3, []
     net.unet.seen.register_forward_hook(lambda *told: seen.append(told[-1]))  # type: ignore[union-attr, operator]
     before = net.eps((40, 0), codes)(x, 40)  # type: ignore[operator]
-    assert torch.equal(before, net(x, torch.full((4,), 40), codes)) and len(seen) == 2 and torch.equal(*seen)
+    assert torch.allclose(before, net(x, torch.full((4,), 40), codes), atol=0.02) and len(seen) == 2 and torch.equal(*seen)
     for parameter in net.parameters():
         parameter.mul_(1.1)
     after = net.eps((40, 0), codes)(x, 40)  # type: ignore[operator]
-    assert torch.equal(after, net(x, torch.full((4,), 40), codes)) and not torch.equal(after, before)
+    plain = net(x, torch.full((4,), 40), codes)
+    assert torch.allclose(after, plain, atol=0.02) and float((after - before).abs().mean()) > 5 * float(
+        (after - plain).abs().mean()
+    )
     assert {parameter.dtype for parameter in net.parameters()} == {torch.float32}
 
 

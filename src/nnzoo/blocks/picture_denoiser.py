@@ -18,10 +18,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.samplers import Eps
-from nnzoo.blocks.unet import UNet
+from nnzoo.blocks.unet import Doubled, UNet
 
 AT_ONCE = 64  # steps for which it is worked out together what the U-Net is told
 
@@ -76,15 +77,33 @@ class PictureDenoiser(nn.Module):
         return codes_B.masked_fill(torch.rand(len(codes_B), device=codes_B.device) < share, -1)
 
     def _cast(self) -> UNet:
-        """The U-Net for a whole way back. Where it computes in bfloat16 it is a copy whose weights are in that already, so that
-        they are turned once and not at every step; its probes are those of the original."""
+        """The U-Net for a whole way back. Where it computes in bfloat16 it is a copy whose weights are in that already, and those
+        of doublings folded, so that this is done once and not at every step; its probes are those of the original."""
         if self.dtype == torch.float32 or torch.is_grad_enabled():
             return self.unet
         unet = copy.deepcopy(self.unet, {id(part): part for part in self.unet.modules() if isinstance(part, Probe)})
+        for name, part in unet.up.named_children():
+            if isinstance(part, Doubled):
+                setattr(unet.up, name, _Folded(part))
         for part in unet.modules():
-            if isinstance(part, (nn.Conv2d, nn.Linear)):
+            if isinstance(part, (nn.Conv2d, nn.Linear, _Folded)):
                 part.to(self.dtype)
         return unet
+
+
+class _Folded(nn.Module):
+    """A doubling as the transposed convolution that it is, whose window is read off from what it makes of a single place."""
+
+    def __init__(self, doubled: Doubled):
+        super().__init__()
+        assert doubled.bias is not None
+        places_CC33 = F.pad(torch.eye(doubled.in_channels, device=doubled.weight.device)[:, :, None, None], (1, 1, 1, 1))
+        w_IO44 = (doubled(places_CC33) - doubled.bias[:, None, None])[:, :, 1:5, 1:5]
+        self.w_IO44 = nn.Parameter(w_IO44.contiguous(memory_format=torch.channels_last), requires_grad=False)
+        self.bias = nn.Parameter(doubled.bias, requires_grad=False)
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        return F.conv_transpose2d(x_BCHW, self.w_IO44, self.bias, stride=2, padding=1)
 
 
 class _Told:
