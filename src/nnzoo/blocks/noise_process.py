@@ -53,15 +53,17 @@ class NoiseProcess(nn.Module):
     def spread_steps(self, rows: int) -> Tensor:
         """A random step for each row (B), each as likely as another, the rows of a batch spread evenly over all: what a batch says
         of the loss then depends little on chance (Kingma 2021, appendix I.1)."""
-        places_B = (torch.arange(rows, device=self.kept_T.device) + torch.rand((), device=self.kept_T.device)) / rows
-        return (places_B * self.steps).long().clamp(max=self.steps - 1) + 1
+        return (self._spread(rows) * self.steps).long().clamp(max=self.steps - 1) + 1
 
     def middle_steps(self, rows: int) -> Tensor:
         """A random step for each row (B), the rows of a batch spread evenly over a normal distribution of ln(sigma / alpha)."""
-        places_B = (torch.arange(rows, device=self.kept_T.device) + torch.rand((), device=self.kept_T.device)) / rows
-        normal_B = math.sqrt(2) * torch.erfinv(2 * places_B.clamp(1e-4, 1 - 1e-4) - 1)
+        normal_B = math.sqrt(2) * torch.erfinv(2 * self._spread(rows).clamp(1e-4, 1 - 1e-4) - 1)
         ln_T = ((1 - self.kept_T) / self.kept_T).log() / 2
         return torch.searchsorted(ln_T, MIDDLE + SPREAD * normal_B).clamp(max=self.steps - 1) + 1
+
+    def _spread(self, rows: int) -> Tensor:
+        """Places in 0..1 at equal distances, begun anywhere (B)."""
+        return (torch.arange(rows, device=self.kept_T.device) + torch.rand((), device=self.kept_T.device)) / rows
 
     def error(self, eps_theta: Callable[[Tensor, Tensor], Tensor], x_0: Tensor, t_B: Tensor) -> Tensor:
         """||eps - eps_theta(x_t, t)||^2 of each row (B), a mean over its numbers."""

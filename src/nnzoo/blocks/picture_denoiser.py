@@ -92,14 +92,17 @@ class PictureDenoiser(nn.Module):
 
 
 class _Folded(nn.Module):
-    """A doubling as the transposed convolution that it is, whose window is read off from what it makes of a single place."""
+    """A doubling as the transposed convolution that it is (`Doubled` says how), with its 4 x 4 window added up once."""
 
     def __init__(self, doubled: Doubled):
         super().__init__()
         assert doubled.bias is not None
-        places_CC33 = F.pad(torch.eye(doubled.in_channels, device=doubled.weight.device)[:, :, None, None], (1, 1, 1, 1))
-        w_IO44 = (doubled(places_CC33) - doubled.bias[:, None, None])[:, :, 1:5, 1:5]
-        self.w_IO44 = nn.Parameter(w_IO44.contiguous(memory_format=torch.channels_last), requires_grad=False)
+        w_OI44 = doubled.weight
+        for side in (2, 3):
+            w0, w1, w2 = w_OI44.unbind(side)
+            w_OI44 = torch.stack((w2, w1 + w2, w0 + w1, w0), side)  # type: ignore[assignment]
+        w_IO44 = w_OI44.transpose(0, 1).contiguous(memory_format=torch.channels_last)
+        self.w_IO44 = nn.Parameter(w_IO44, requires_grad=False)
         self.bias = nn.Parameter(doubled.bias, requires_grad=False)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
