@@ -160,3 +160,13 @@ def test_it_refuses_what_it_cannot_make_with_a_sentence() -> None:
         assert isinstance(answer, No) and "cgan" in answer and len(answer) > 30
         with pytest.raises(Unsuitable):
             CGAN(Config(), spec, task)
+
+
+def test_spread_is_of_pictures_of_one_label_so_that_one_picture_of_each_is_seen_as_collapse() -> None:
+    net, y_B = network(), torch.tensor([0, 0, 1, 1, 2])
+    x_BCHW = torch.arange(5.0).view(-1, 1, 1, 1).expand(5, 1, 8, 8) ** 2
+    assert net.about_labels(x_BCHW, y_B)[:, 0, 0, 0].tolist() == [-0.5, 0.5, -2.5, 2.5, 0.0]
+    batch = halves(30).all()
+    net.noise_like = lambda rows: {"side": torch.zeros(rows, dtype=torch.long), "noise": torch.zeros(rows, 6)}  # type: ignore[method-assign]
+    _, _, metrics = net.discriminator_loss(batch, Clock())
+    assert float(metrics["spread"]) < 0.01

@@ -159,7 +159,14 @@ class CGAN(Network):
         slope_B = slope(real_B, x_BCHW)
         loss_B = told_apart(real_B, made_B) + self.config.penalty / 2 * slope_B
         loss = summed(loss_B, counted, **answers(real_B, made_B), slope=slope_B)
-        return loss._replace(metrics={**loss.metrics, "spread": spread(made_BCHW, x_BCHW)})
+        within = spread(self.about_labels(made_BCHW, y_B), self.about_labels(x_BCHW.detach(), y_B))
+        return loss._replace(metrics={**loss.metrics, "spread": within})
+
+    def about_labels(self, x_BCHW: Tensor, y_B: Tensor) -> Tensor:
+        """Pictures less the mean of those of their label in the batch: where one picture of each label is made, nothing is left."""
+        sums_KCHW = x_BCHW.new_zeros(self.labels, *x_BCHW.shape[1:]).index_add_(0, y_B, x_BCHW)
+        each_K = torch.bincount(y_B, minlength=self.labels).clamp(min=1)
+        return x_BCHW - (sums_KCHW / each_K[:, None, None, None])[y_B]
 
     def generator_loss(self, batch: Batch, clock: Clock) -> Loss:
         """L_G."""
