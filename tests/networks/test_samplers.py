@@ -171,7 +171,7 @@ def test_pictures_are_learned_most_where_half_of_them_is_noise_and_a_batch_is_sp
 
 def test_a_way_back_has_as_many_steps_as_wanted_and_begins_where_something_is_left() -> None:
     kept = NoiseProcess(cosine_betas(1000)).kept
-    for steps, even in product((1, 7, 20, 500), ("steps", "lambda")):
+    for steps, even in product((1, 7, 20, 500), ("steps", "root", "lambda")):
         times = way_back(kept, steps, even)  # type: ignore[arg-type]
         assert len(times) == steps + 1 and times[-1] == 0 and times == tuple(sorted(set(times), reverse=True))
         assert kept[times[0]] >= 3e-5 > kept[times[0] + 1]

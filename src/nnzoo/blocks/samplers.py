@@ -33,15 +33,16 @@ from nnzoo.core.errors import ConfigError
 
 Eps = Callable[[Tensor, int], Tensor]
 SamplerName = Literal["sde_dpm_solver", "dpm_solver", "ddim", "ancestral"]
-Even = Literal["steps", "lambda"]
+Even = Literal["steps", "root", "lambda"]
 LEAST_KEPT = 3e-5  # of the data: where less is left, x_0 cannot be told from noise, and the way back may as well begin later
 
 
 def way_back(kept: Sequence[float], steps: int | None = None, even: Even = "steps", least: float = LEAST_KEPT) -> tuple[int, ...]:
     """Falling steps, as many as wanted (None: all), then 0. Raises ConfigError where there are not so many.
 
-    They are evenly spread over training's steps, or over lambda (Lu 2022, DPM-Solver, section 3.4): then most lie where there is
-    little noise, so that the last of few need not jump over what is finer than theirs.
+    They are evenly spread over training's steps, over the roots of these (Song 2021, appendix D.2), or over lambda (Lu 2022,
+    DPM-Solver, section 3.4): then most lie where there is little noise, so that the last of few need not jump over what is finer
+    than theirs.
     """
     last = max(t for t, share in enumerate(kept) if share >= least or t == 1)
     if steps is None:
@@ -50,6 +51,8 @@ def way_back(kept: Sequence[float], steps: int | None = None, even: Even = "step
         raise ConfigError(f"steps={steps}: there are {last} steps from noise to data; give a number from 1 to {last}")
     if even == "steps":
         return tuple(math.ceil(last * n / steps - 1e-9) for n in range(steps, -1, -1))
+    if even == "root":
+        return tuple(max(n, math.ceil(last * (n / steps) ** 2 - 1e-9)) for n in range(steps, -1, -1))
     lambdas = [math.inf, *(math.log(share / (1 - share)) / 2 for share in kept[1 : last + 1])]
     times = [last]
     for n in range(steps - 1, 0, -1):

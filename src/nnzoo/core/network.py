@@ -23,9 +23,11 @@ class NetworkConfig(BaseModel):
     """Base of a kind's constants: frozen, typed, validated, JSON both ways. Fields are named as in the paper.
 
     `search` says where good values are looked for when a kind is tuned, by field; what it leaves out is never searched over.
+    `before` says of a field that has been added what runs were that were saved without it, so that they answer as ever.
     """
 
     search: ClassVar[Space] = {}
+    before: ClassVar[Mapping[str, Any]] = {}
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
     @model_validator(mode="before")

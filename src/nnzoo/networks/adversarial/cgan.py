@@ -21,7 +21,7 @@ Shapes: B batch, Z noise, K labels, L numbers that tell G of a label, F seen by 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -58,6 +58,7 @@ class Config(NetworkConfig):
     batch: int = Field(64, ge=2)
     epochs: int = Field(15, ge=1)
     bfloat16: bool = True  # convolutions; weights are float32
+    before: ClassVar[Mapping[str, Any]] = {"truncation": 1.0}
     search: ClassVar[Space] = {
         "noise": LogIntegers(16, 128),
         "width": Choice((16, 32, 64)),

@@ -18,7 +18,7 @@ Shapes: B batch, Z noise, D features of a data point (of a picture C H W).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -60,6 +60,7 @@ class Config(NetworkConfig):
     epochs: int | None = Field(None, ge=1)
     truncation: float | None = Field(None, gt=0, le=1)  # t
     bfloat16: bool = True  # convolutions, for pictures; weights are float32
+    before: ClassVar[Mapping[str, Any]] = {"truncation": 1.0}
     search: ClassVar[Space] = {
         "noise": LogIntegers(2, 64),
         "width": LogIntegers(32, 512),

@@ -19,7 +19,7 @@ Shapes: B batch, C H W picture, D numbers of a point, T steps of noise.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -33,7 +33,7 @@ from nnzoo.blocks.picture_denoiser import PictureDenoiser
 from nnzoo.blocks.point_denoiser import PointDenoiser
 from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.rows import summed
-from nnzoo.blocks.samplers import SamplerName, certain, from_velocity, sampler_named, way_back, within
+from nnzoo.blocks.samplers import Even, SamplerName, certain, from_velocity, sampler_named, way_back, within
 from nnzoo.blocks.unet import MULTIPLE
 from nnzoo.core.abilities import Samples
 from nnzoo.core.dataset import Batch
@@ -65,6 +65,7 @@ class Config(NetworkConfig):
     drop: float = Field(0.1, ge=0, le=1)  # p
     guidance: float = Field(2.0, ge=0)  # g
     sampler: SamplerName = "sde_dpm_solver"
+    even: Even = "lambda"  # over what the steps of a way back are evenly spread
     sampling_steps: int = Field(25, ge=1)
     lr: float = Field(3e-3, gt=0)
     point_lr: float = Field(5e-3, gt=0)
@@ -73,6 +74,7 @@ class Config(NetworkConfig):
     point_batch: int = Field(64, ge=1)
     epochs: int = Field(40, ge=1)
     point_epochs: int = Field(200, ge=1)
+    before: ClassVar[Mapping[str, Any]] = {"even": "root"}
     search: ClassVar[Space] = {
         "schedule": Choice(("linear", "cosine")),
         "widths": Choice(((32, 64), (64, 64), (32, 64, 64), (64, 128))),
@@ -138,7 +140,7 @@ class DDPM(Network):
         if steps is None and name != "ancestral":
             steps = min(c.sampling_steps, c.steps)
         kept = self.walk.kept
-        times = way_back(kept, steps, even="steps" if name == "ancestral" else "lambda")
+        times = way_back(kept, steps, even="steps" if name == "ancestral" else c.even)
         if isinstance(self.denoiser, PointDenoiser):
             eps = self.denoiser.eps(times)
         else:

@@ -17,7 +17,7 @@ Shapes: B batch, D numbers of a point, C H W picture, Z numbers of a code (of pi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -34,7 +34,7 @@ from nnzoo.blocks.picture_denoiser import PictureDenoiser
 from nnzoo.blocks.point_denoiser import PointDenoiser
 from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.rows import summed
-from nnzoo.blocks.samplers import SamplerName, ancestral, certain, from_velocity, sampler_named, way_back
+from nnzoo.blocks.samplers import Even, SamplerName, ancestral, certain, from_velocity, sampler_named, way_back
 from nnzoo.blocks.unet import MULTIPLE
 from nnzoo.core.abilities import Encodes, Samples
 from nnzoo.core.dataset import Batch, Parts
@@ -74,11 +74,13 @@ class Config(NetworkConfig):
     guidance: float = Field(2.0, ge=0)  # g
     picture_steps: int = Field(1000, ge=2)  # T
     sampler: SamplerName = "sde_dpm_solver"
+    even: Even = "lambda"  # over what the steps of a way back are evenly spread
     sampling_steps: int = Field(25, ge=1)
     picture_lr: float = Field(2e-3, gt=0)
     picture_ema: float = Field(0.995, ge=0, lt=1)
     picture_batch: int = Field(64, ge=1)
     picture_epochs: int = Field(40, ge=1)
+    before: ClassVar[Mapping[str, Any]] = {"even": "root"}
     search: ClassVar[Space] = {
         "latent": LogIntegers(1, 16),
         "width": Choice((64, 128, 256)),
@@ -176,7 +178,7 @@ class LatentDiffusion(Network):
             raise ConfigError("it learned without labels, so that there is nothing to guide by; leave guidance out")
         if steps is None and name != "ancestral":
             steps = min(c.sampling_steps, self.walk.steps)
-        times = way_back(kept, steps, even="steps" if name == "ancestral" else "lambda")
+        times = way_back(kept, steps, even="steps" if name == "ancestral" else c.even)
         if isinstance(self.denoiser, PointDenoiser):
             eps = self.denoiser.eps(times)
         else:
