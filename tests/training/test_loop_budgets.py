@@ -1,4 +1,4 @@
-"""How long a run lasts: budgets in epochs, steps and seconds, shared by stages; a plan once made is kept."""
+"""How long a run lasts: budgets in epochs, steps and seconds, shared by stages; a plan is kept, or held to its time."""
 
 import time
 from dataclasses import replace

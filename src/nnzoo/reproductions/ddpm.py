@@ -29,7 +29,7 @@ class Sampled:
 
 
 def few_beside_many(seed: int, listen: Listeners) -> dict[str, float]:
-    """The Frechet distance of 20 steps of DPM-Solver++ over that of 250 of the random walk, of one network."""
+    """The Frechet distance of 20 steps of SDE-DPM-Solver++ over that of 250 of the random walk, of one network."""
     prepared = judging("fashion-mnist", UNCONDITIONAL)
     network = fit("ddpm", prepared, seed, listen, budget="300s").eval()
     found = {}

@@ -320,10 +320,8 @@ def _read_network(folder: Path, top: Path, digests: Mapping[str, str], kinds: Ki
         tensors[alias] = tensors[name]
     kind = _kind(manifest.kind, kinds, folder)
     try:
-        config, task = (
-            kind.Config.read({**kind.Config.before, **manifest.config}, manifest.kind),
-            _judged_by(find_task(manifest.task), manifest.metric),
-        )
+        config = kind.Config.read({**kind.Config.before, **manifest.config}, manifest.kind)
+        task = _judged_by(find_task(manifest.task), manifest.metric)
         bare = functools.partial(kind, config, manifest.spec, task, manifest.found, parts)
         build = (lambda: wear(bare(), manifest.adapter)) if manifest.adapter else bare
         shapes, kept = shapes_of(build), dict[str, Any]()
