@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nnzoo.blocks.convolutions import Conv, Doubled
 from nnzoo.blocks.gaussian_code import moments
 from nnzoo.blocks.probe import Probe
-from nnzoo.blocks.unet import Conv, Doubled, Norm, groups_for
+from nnzoo.blocks.unet import Norm, groups_for
 
 
 class Refined(nn.Module):

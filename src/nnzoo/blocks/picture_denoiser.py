@@ -18,11 +18,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from nnzoo.blocks.convolutions import Doubled
 from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.samplers import Eps
-from nnzoo.blocks.unet import Doubled, UNet
+from nnzoo.blocks.unet import UNet
 
 AT_ONCE = 64  # steps for which it is worked out together what the U-Net is told
 
@@ -84,29 +84,11 @@ class PictureDenoiser(nn.Module):
         unet = copy.deepcopy(self.unet, {id(part): part for part in self.unet.modules() if isinstance(part, Probe)})
         for name, part in unet.up.named_children():
             if isinstance(part, Doubled):
-                setattr(unet.up, name, _Folded(part))
+                setattr(unet.up, name, part.folded())
         for part in unet.modules():
-            if isinstance(part, (nn.Conv2d, nn.Linear, _Folded)):
+            if isinstance(part, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
                 part.to(self.dtype)
         return unet
-
-
-class _Folded(nn.Module):
-    """A doubling as the transposed convolution that it is (`Doubled` says how), with its 4 x 4 window added up once."""
-
-    def __init__(self, doubled: Doubled):
-        super().__init__()
-        assert doubled.bias is not None
-        w_OI44 = doubled.weight
-        for side in (2, 3):
-            w0, w1, w2 = w_OI44.unbind(side)
-            w_OI44 = torch.stack((w2, w1 + w2, w0 + w1, w0), side)  # type: ignore[assignment]
-        w_IO44 = w_OI44.transpose(0, 1).contiguous(memory_format=torch.channels_last)
-        self.w_IO44 = nn.Parameter(w_IO44, requires_grad=False)
-        self.bias = nn.Parameter(doubled.bias, requires_grad=False)
-
-    def forward(self, x_BCHW: Tensor) -> Tensor:
-        return F.conv_transpose2d(x_BCHW, self.w_IO44, self.bias, stride=2, padding=1)
 
 
 class _Told:

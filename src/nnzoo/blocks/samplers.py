@@ -62,6 +62,14 @@ def way_back(kept: Sequence[float], steps: int | None = None, even: Even = "step
     return (*times, 0)
 
 
+def times_of(name: str, kept: Sequence[float], steps: int | None, usual: int, even: Even) -> tuple[int, ...]:
+    """The steps of a way back by the sampler of that name. None: `usual`, or as many as there are if those are fewer; the random
+    walk then takes all, and it always takes steps as training spread them. Raises ConfigError where there are not so many."""
+    if name == "ancestral":
+        return way_back(kept, steps)
+    return way_back(kept, min(usual, len(kept) - 1) if steps is None else steps, even)
+
+
 def ancestral(
     eps: Eps, kept: Sequence[float], x: Tensor, times: Sequence[int], added: Callable[[int], Tensor] | None = None
 ) -> Tensor:

@@ -16,10 +16,9 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from nnzoo.blocks.convolutions import Conv, Transposed
 from nnzoo.blocks.probe import Probe
-from nnzoo.blocks.unet import Conv
 from nnzoo.core.fields import Image
 
 SMALLEST = 4  # half the pixels a side of the smallest pictures, which are halved twice all the same
@@ -42,16 +41,6 @@ def widths(width: int, halvings: int) -> list[int]:
     return [width * min(2**level, MOST_TIMES) for level in range(halvings)]
 
 
-class Transposed(nn.ConvTranspose2d):
-    """A transposed convolution in the precision of what it reads."""
-
-    def forward(self, x_BCHW: Tensor, output_size: list[int] | None = None) -> Tensor:
-        assert output_size is None and isinstance(self.padding, tuple)
-        dtype, bias = x_BCHW.dtype, self.bias
-        bias = None if bias is None else bias.to(dtype)
-        return F.conv_transpose2d(x_BCHW, self.weight.to(dtype), bias, self.stride, self.padding, self.output_padding)
-
-
 def halving(before: int, after: int, norm: Norm | None = None) -> nn.Sequential:
     """(B C H W) to (B C' H/2 W/2): convolution, norm if any, leaky ReLU."""
     layers: list[nn.Module] = [Conv(before, after, 4, 2, 1, bias=norm is None)]
@@ -70,15 +59,14 @@ def doubling(before: int, after: int, size: tuple[int, int], norm: Norm | None =
 
 
 class Down(nn.Module):
-    """Pictures (B C H W) to numbers (B `features`). The first halving has no norm (Radford 2016)."""
+    """Pictures (B C H W) to numbers (B `features`). No norm: what is seen is of each picture alone."""
 
-    def __init__(self, channels: int, size: tuple[int, int], width: int, norm: Norm | None = None, bfloat16: bool = False):
+    def __init__(self, channels: int, size: tuple[int, int], width: int, bfloat16: bool = False):
         super().__init__()
         self.dtype = torch.bfloat16 if bfloat16 else torch.float32
         sizes = halvings(*size)
         after = widths(width, len(sizes) - 1)
-        pairs = list(zip([channels, *after], after))
-        self.layers = nn.Sequential(*(halving(b, a, norm if level else None) for level, (b, a) in enumerate(pairs)))
+        self.layers = nn.Sequential(*(halving(*pair) for pair in zip([channels, *after], after)))
         self.features = ([channels, *after][-1]) * sizes[-1][0] * sizes[-1][1]
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

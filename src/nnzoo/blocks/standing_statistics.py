@@ -20,20 +20,24 @@ COUNTED = 50  # batches
 
 @torch.no_grad()
 def count_statistics(module: nn.Module, passes: Callable[[], Any], times: int) -> None:
-    """Put the mean statistics of `times` calls of `passes`, each of which sends a batch through `module`, into its batch norms."""
+    """Put the mean statistics of `times` calls of `passes`, each of which sends a batch through `module`, into its batch norms.
+
+    All but these are as after learning meanwhile, so that a generator reads the noise that it will be given.
+    """
     norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
     if not norms:
         return
-    before = [(norm.momentum, norm.training) for norm in norms]
+    momenta, training = [norm.momentum for norm in norms], module.training
+    module.eval()
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # a plain mean over all batches
         norm.train()
     for _ in range(times):
         passes()
-    for norm, (momentum, training) in zip(norms, before):
+    for norm, momentum in zip(norms, momenta):
         norm.momentum = momentum
-        norm.train(training)
+    module.train(training)
 
 
 def counted(module: nn.Module, passes: Callable[[], Any], clock: Clock) -> Iterator[Done]:

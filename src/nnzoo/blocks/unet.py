@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from nnzoo.blocks.convolutions import Conv, Doubled
 from nnzoo.blocks.positions import sinusoids
 from nnzoo.blocks.probe import Probe
 
@@ -31,14 +32,6 @@ def groups_for(width: int) -> int:
     """How many groups of channels are normalised together in a network whose narrowest maps have `width` channels: groups of about
     16 channels (Wu & He 2018, table 3)."""
     return min(MOST_GROUPS, 2 ** max(0, (width // IN_A_GROUP).bit_length() - 1))
-
-
-class Conv(nn.Conv2d):
-    """A convolution in the precision of what it reads."""
-
-    def forward(self, x_BCHW: Tensor, biased: bool = True) -> Tensor:
-        bias = self.bias.to(x_BCHW.dtype) if biased and self.bias is not None else None
-        return F.conv2d(x_BCHW, self.weight.to(x_BCHW.dtype), bias, self.stride, self.padding)
 
 
 class Norm(nn.GroupNorm):
@@ -104,26 +97,6 @@ def _attended(q_BKPD: Tensor, k_BKTD: Tensor, v_BKTD: Tensor) -> Tensor:
         return F.scaled_dot_product_attention(q_BKPD, k_BKTD, v_BKTD)
     weights_BKPT = torch.softmax(q_BKPD @ k_BKTD.transpose(2, 3) * q_BKPD.shape[3] ** -0.5, 3)
     return weights_BKPT @ v_BKTD
-
-
-class Doubled(Conv):
-    """A picture of twice the height and width: each place is repeated in a square of 2 x 2, then a 3 x 3 convolution.
-
-    The two together are one transposed convolution with a 4 x 4 window, which needs less than half the products: w4 is w turned
-    round and added up over squares of 2 x 2, since neighbours in a square are equal.
-    """
-
-    def __init__(self, channels: int):
-        super().__init__(channels, channels, 3, padding=1)
-
-    def forward(self, x_BCHW: Tensor, biased: bool = True) -> Tensor:
-        w_OI44 = self.weight.to(x_BCHW.dtype)
-        for side in (2, 3):
-            w0, w1, w2 = w_OI44.unbind(side)
-            w_OI44 = torch.stack((w2, w1 + w2, w0 + w1, w0), side)
-        w_IO44 = w_OI44.transpose(0, 1)
-        assert self.bias is not None
-        return F.conv_transpose2d(x_BCHW, w_IO44, self.bias.to(x_BCHW.dtype), stride=2, padding=1)
 
 
 class Layer(nn.Module):

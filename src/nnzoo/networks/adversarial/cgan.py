@@ -186,12 +186,7 @@ class CGAN(Network):
 
     def settle(self, parts: Parts, clock: Clock) -> Iterator[Done]:
         """Count what batch normalisation sees in the averaged generator, of the noise that it will be given."""
-
-        def passes() -> Tensor:
-            told = self.noise_like(self.config.batch)
-            return self.generator(self.config.truncation * told["noise"], told[self.label])
-
-        yield from counted(self.generator, passes, clock)
+        yield from counted(self.generator, lambda: self.sample(self.config.batch), clock)
 
     card = Card(
         idea="A generator and a discriminator that are both told the label, so that pictures of it can be asked for.",

@@ -166,12 +166,8 @@ class WGANGP(Network):
 
     def settle(self, parts: Parts, clock: Clock) -> Iterator[Done]:
         """Count what batch normalisation sees of the noise that the generator will be given."""
-        c = self.config
-
-        def passes() -> Tensor:
-            return self.generator(c.truncation * self.noise_like(c.batch)["noise"])
-
-        yield from counted(self.generator, passes, clock)
+        assert self.config.batch is not None
+        yield from counted(self.generator, lambda: self.sample(self.config.batch), clock)
 
     card = Card(
         idea="A critic with bounded slope measures the earth mover's distance between made and real data; a generator reduces it.",

@@ -33,7 +33,7 @@ from nnzoo.blocks.picture_denoiser import PictureDenoiser
 from nnzoo.blocks.point_denoiser import PointDenoiser
 from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.rows import summed
-from nnzoo.blocks.samplers import Even, SamplerName, certain, from_velocity, sampler_named, way_back, within
+from nnzoo.blocks.samplers import Even, SamplerName, certain, from_velocity, sampler_named, times_of, within
 from nnzoo.blocks.unet import MULTIPLE
 from nnzoo.core.abilities import Samples
 from nnzoo.core.dataset import Batch
@@ -124,8 +124,7 @@ class DDPM(Network):
     # ---- making data
 
     def forward(self, inputs: dict[str, Any]) -> dict[str, Tensor]:
-        """Data from {"noise": x_T}, of labels (B, long) where it learned with labels, by a way back without
-        chance."""
+        """Data from {"noise": x_T}, of labels (B, long) where it learned with labels, by a way back without chance."""
         return {self.made.name: self.seen(self.way(inputs, sampler=certain(self.config.sampler)))}
 
     def way(
@@ -137,10 +136,8 @@ class DDPM(Network):
         name = c.sampler if sampler is None else sampler
         if guidance is not None and not self.made.labels:
             raise ConfigError("it learned without labels, so that there is nothing to guide by; leave guidance out")
-        if steps is None and name != "ancestral":
-            steps = min(c.sampling_steps, c.steps)
         kept = self.walk.kept
-        times = way_back(kept, steps, even="steps" if name == "ancestral" else c.even)
+        times = times_of(name, kept, steps, c.sampling_steps, c.even)
         if isinstance(self.denoiser, PointDenoiser):
             eps = self.denoiser.eps(times)
         else:

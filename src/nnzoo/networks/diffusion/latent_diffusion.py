@@ -8,9 +8,10 @@ Stage 2, the denoiser, on codes of the frozen codec, shifted and scaled to unit 
     L = E ||eps - eps_theta(sqrt(abar_t) z_0 + sqrt(1 - abar_t) eps, t)||^2                            (Ho 2020, eq. 14)
 
 Making data: z_T ~ N(0, I), then back to z_0 by a sampler of `blocks/samplers.py`, x = D(z_0). Points go through all steps of the
-random walk (Ho 2020, algorithm 2, sigma_t^2 = beta_t), pictures by DPM-Solver++. Labels, where there are some, guide the denoiser
-(Ho & Salimans 2022) and are none of the codec's business. Of pictures the steps of a batch are spread over where most is to be
-learned, the U-Net tells the noise as a velocity (`NoiseProcess`), and its matrices learn by momentum made orthogonal (`Muon`).
+random walk (Ho 2020, algorithm 2, sigma_t^2 = beta_t), pictures by SDE-DPM-Solver++. Labels, where there are any, guide the
+denoiser (Ho & Salimans 2022) and are none of the codec's business. Of pictures the steps of a batch are spread over where most is
+to be learned, the U-Net tells the noise as a velocity (`NoiseProcess`), and its matrices learn by momentum made orthogonal
+(`Muon`).
 
 Shapes: B batch, D numbers of a point, C H W picture, Z numbers of a code (of pictures: channels of h w places), T steps, W width.
 """
@@ -34,7 +35,7 @@ from nnzoo.blocks.picture_denoiser import PictureDenoiser
 from nnzoo.blocks.point_denoiser import PointDenoiser
 from nnzoo.blocks.probe import Probe
 from nnzoo.blocks.rows import summed
-from nnzoo.blocks.samplers import Even, SamplerName, ancestral, certain, from_velocity, sampler_named, way_back
+from nnzoo.blocks.samplers import Even, SamplerName, ancestral, certain, from_velocity, sampler_named, times_of
 from nnzoo.blocks.unet import MULTIPLE
 from nnzoo.core.abilities import Encodes, Samples
 from nnzoo.core.dataset import Batch, Parts
@@ -176,9 +177,7 @@ class LatentDiffusion(Network):
         name = c.sampler if sampler is None else sampler
         if guidance is not None and not self.made.labels:
             raise ConfigError("it learned without labels, so that there is nothing to guide by; leave guidance out")
-        if steps is None and name != "ancestral":
-            steps = min(c.sampling_steps, self.walk.steps)
-        times = way_back(kept, steps, even="steps" if name == "ancestral" else c.even)
+        times = times_of(name, kept, steps, c.sampling_steps, c.even)
         if isinstance(self.denoiser, PointDenoiser):
             eps = self.denoiser.eps(times)
         else:
