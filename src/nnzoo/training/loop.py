@@ -2,7 +2,8 @@
 
     plan -> [look at the validation part] -> [save] -> step -> ...  -> best weights -> next stage
 
-Where a run stands is known at every step boundary, so that a run killed anywhere goes on to the same bits.
+Where a run stands is known at every step boundary, so that a run killed anywhere goes on to the same bits. A budget of time is
+planned anew on the way (`plan.py`): there the same holds up to the next plan, which depends on how fast the machine then is.
 """
 
 from __future__ import annotations
