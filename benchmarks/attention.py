@@ -191,9 +191,9 @@ def writing(size: Size, repeats: int, rows: int, compiled: bool) -> dict[str, An
     prompt = torch.randint(4, size.vocabulary, (rows, 16), generator=torch.Generator().manual_seed(5))
     said: dict[str, Any] = {}
 
-    def ours() -> float:
+    def ours(tokens: int = size.written) -> float:
         began = time.perf_counter()
-        made = write(network, prompt.tolist(), tokens=size.written, temperature=0.0, opening=4, never=())
+        made = write(network, prompt.tolist(), tokens=tokens, temperature=0.0, opening=4, never=())
         seconds = time.perf_counter() - began
         said["nnzoo"] = made
         return seconds
@@ -239,6 +239,8 @@ def writing(size: Size, repeats: int, rows: int, compiled: bool) -> dict[str, An
     rate = bandwidth()
     seconds = float(np.median(found["nnzoo"])) / size.written
     result["share_of_bandwidth"] = read / rate / seconds
+    after_prompt = (float(np.median(found["nnzoo"])) - float(np.median([ours(1) for _ in range(repeats)]))) / (size.written - 1)
+    result["share_of_bandwidth_after_the_prompt"] = read / rate / after_prompt
     result["bandwidth_gigabytes_a_second"] = rate / 1e9
     return result
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from nnzoo.blocks.packed import Tied, packed
+from nnzoo.blocks.packed import LARGE, Tied, packed
 
 
 @pytest.mark.parametrize("wide", [400, 1200])  # laid out anew, and packed by the library for several rows
@@ -23,7 +23,8 @@ def test_products_are_the_same_and_only_for_a_while(wide: int, rows: int):
                 network[0].weight.add_(1.0)  # what was laid out is not what stands there now
                 stale = torch.allclose(network(x), usual, atol=1e-5)
                 network[0].weight.sub_(1.0)
-        assert exchanged == [True, False, True, True]
+        large = wide * 500 >= LARGE  # of one row large matrices stay as they are
+        assert exchanged == ([True, False, True, True] if rows > 1 or not large else [True, False, False, True])
         assert stale == (x.numel() // 400 <= 2 * rows)  # long prompts are multiplied as usual
     assert not any("forward" in vars(layer) for layer in network)
 
@@ -35,7 +36,7 @@ def test_a_network_that_learns_meanwhile_gets_its_gradient():
     assert layer.weight.grad is not None and bool(layer.weight.grad.any())
 
 
-@pytest.mark.parametrize(("rows", "times"), [(8, 2), (1000, 100)])
+@pytest.mark.parametrize(("rows", "times"), [(8, 8), (1000, 100)])
 def test_what_would_not_pay_is_left_alone(rows: int, times: int):
     network = nn.Linear(400, 600)
     with packed(network, rows, times):

@@ -15,6 +15,7 @@ import math
 import torch
 from torch import Tensor
 
+SMALL = 3_000_000  # products of numbers in one of matrices: on a processor so few take up to six times as long in bfloat16
 FEWEST = 16  # rows and columns of a matrix that is worth it
 STEPS = 5
 A, B, C = 3.4445, -4.7750, 2.0315  # Jordan et al. 2024
@@ -26,11 +27,14 @@ def is_matrix(parameter: Tensor) -> bool:
 
 
 def orthogonal(u: Tensor) -> Tensor:
-    """Of a matrix (or weights of a convolution) the one with the same singular vectors and values of about one; in bfloat16."""
-    x_RC = u.flatten(1).bfloat16()
+    """Of a matrix (or weights of a convolution) the one with the same singular vectors and values of about one; in bfloat16, which is exact
+    enough, unless it is small."""
+    x_RC = u.flatten(1)
     tall = x_RC.shape[0] > x_RC.shape[1]
     if tall:
         x_RC = x_RC.T
+    if x_RC.is_cuda or x_RC.shape[0] * x_RC.numel() > SMALL:
+        x_RC = x_RC.bfloat16()
     x_RC = x_RC / (x_RC.norm() + 1e-7)
     for _ in range(STEPS):
         s_RR = x_RC @ x_RC.T
