@@ -27,8 +27,8 @@ def is_matrix(parameter: Tensor) -> bool:
 
 
 def orthogonal(u: Tensor) -> Tensor:
-    """Of a matrix (or weights of a convolution) the one with the same singular vectors and values of about one; in bfloat16, which is exact
-    enough, unless it is small."""
+    """Of a matrix (or weights of a convolution) the one with the same singular vectors and values of about one; large ones in
+    bfloat16, which is exact enough."""
     x_RC = u.flatten(1)
     tall = x_RC.shape[0] > x_RC.shape[1]
     if tall:
