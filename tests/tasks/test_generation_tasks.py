@@ -8,6 +8,7 @@ import torch
 
 from nnzoo.core.dataset import Dataset
 from nnzoo.core.errors import DataError
+from nnzoo.core.events import Reading, hearing
 from nnzoo.core.fields import Category, Image, Spec, Table
 from nnzoo.tasks import find
 from nnzoo.tasks._generation import draw, energy_distance, modes
@@ -91,6 +92,18 @@ def test_conditions_are_handed_out_with_their_samples():
 
     condition = torch.arange(2300)
     assert torch.equal(draw(Echo(), 2300, 0, condition)[:, 0], condition.float())
+
+
+def test_how_far_it_is_is_told_to_who_hears_where_many_are_made():
+    heard: list[Reading] = []
+    draw(Copies(torch.randn(50, 1)), 2300, 0)
+    with hearing([heard.append]):  # type: ignore[list-item]
+        draw(Copies(torch.randn(50, 1)), 900, 0)
+        assert not heard
+        draw(Copies(torch.randn(50, 1)), 2300, 0)
+    draw(Copies(torch.randn(50, 1)), 2300, 0)
+    assert [(one.done, one.total) for one in heard] == [(0, 2300), (1000, 2300), (2000, 2300)]
+    assert heard[0].left is None and all(one.left is not None and one.left > 0 for one in heard[1:])
 
 
 def test_the_floor_of_points_knows_mean_and_covariance():

@@ -117,9 +117,14 @@ def evaluate(
     run: o.Run, data: o.Data, seed: o.Seed = 0, device: o.Device = "auto", own: o.Own = None, json: o.Json = False
 ) -> None:
     """Score RUN on DATA with known answers."""
-    with working():
+    from nnzoo.cli.progress import Watch
+
+    with working(), Watch() as watch:
+        from nnzoo.core.events import hearing
+
         model = load(run, device, own)
-        scores = model.evaluate(data, seed)
+        with hearing((watch,)):
+            scores = model.evaluate(data, seed)
     about = {"run": str(run), "kind": model.manifest.kind, "data": data, "task": model.task.name, "metric": model.task.metric}
     if json:
         return print_json({**about, "score": scores[model.task.metric], "scores": scores})

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from nnzoo.cli.progress import QUIET, Watch, clock
 from nnzoo.core.errors import ConfigError
-from nnzoo.core.events import Event, Wrote
+from nnzoo.core.events import Event, Reading, Wrote
 
 
 def beginnings(prompts: Sequence[str], file: Path | None) -> str | list[str] | None:
@@ -44,6 +44,10 @@ class WritingWatch(Watch):
             self.terminal.flush()
         if self.row is not None:
             self.bars.stop()
+
+    def _read(self, event: Reading) -> None:
+        self.bars.start()
+        super()._read(event)
 
     def other(self, event: Event) -> None:
         if not isinstance(event, Wrote):

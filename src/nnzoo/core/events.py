@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,8 +94,8 @@ class Warned(Event):
 
 @dataclass(frozen=True)
 class Reading(Event):
-    """Much data are read: what is being done, how much of it is done, and the time left in seconds (None: unknown). `done` and
-    `total` are bytes, characters or pictures, as `unit` says."""
+    """Much data are read or made: what is being done, how much of it is done, and the time left in seconds (None: unknown). `done`
+    and `total` are bytes, characters, pictures or rows, as `unit` says."""
 
     what: str
     done: int
@@ -116,3 +118,22 @@ class Wrote(Event):
 
 
 Listener = Callable[[Event], Any]
+
+_hearing: ContextVar[Sequence[Listener]] = ContextVar("hearing", default=())
+
+
+@contextmanager
+def hearing(listen: Sequence[Listener]) -> Iterator[None]:
+    """While it lasts, `listen` hear what is told by work that is called through others who have no say in it, as a task that
+    scores a network by what it makes."""
+    before = _hearing.set(listen)
+    try:
+        yield
+    finally:
+        _hearing.reset(before)
+
+
+def tell(event: Event) -> None:
+    """Tell it to whoever is hearing."""
+    for listener in _hearing.get():
+        listener(event)

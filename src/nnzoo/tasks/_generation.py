@@ -11,6 +11,7 @@ Shapes: N real rows, M made rows, D numbers in a row.
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 from typing import Any
 
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from nnzoo.core.dataset import Dataset
 from nnzoo.core.errors import DataError
+from nnzoo.core.events import Reading, tell
 from nnzoo.core.fields import Image, Rows, Spec
 from nnzoo.core.network import No
 from nnzoo.core.seeds import generator, seed_default
@@ -97,7 +99,8 @@ def real(dataset: Dataset, seed: int = 0) -> Tensor:
 
 @torch.no_grad()
 def draw(network: Any, n: int, seed: int, condition: Any = None, **how: Any) -> Tensor:
-    """`n` samples (n ...) of a network that samples, a function of `seed`; torch's generators are left as they were.
+    """`n` samples (n ...) of a network that samples, a function of `seed`; torch's generators are left as they were. How far it is
+    is told where there are many.
 
     `condition` holds one entry a sample, None for none; `how` are settings of sampling that the kind has.
     """
@@ -107,8 +110,11 @@ def draw(network: Any, n: int, seed: int, condition: Any = None, **how: Any) -> 
     device = getattr(network, "device", torch.device("cpu"))
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
-        made = []
+        made, began = [], time.perf_counter()
         for first in range(0, n, DRAWN_AT_ONCE):
+            if n > DRAWN_AT_ONCE:
+                left = (time.perf_counter() - began) * (n - first) / first if first else None
+                tell(Reading("making", first, n, left, "rows"))
             seed_default(seed, first)
             size = min(DRAWN_AT_ONCE, n - first)
             some = None if condition is None else condition[first : first + size]

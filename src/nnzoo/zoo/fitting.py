@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nnzoo.blocks.heads import Heads
 from nnzoo.core.errors import ConfigError, DataError, Unsuitable
-from nnzoo.core.events import Event, Warned
+from nnzoo.core.events import Event, Warned, hearing
 from nnzoo.core.network import Network, No
 from nnzoo.core.seeds import seed_default
 from nnzoo.training.durable import sha256_of
@@ -252,11 +252,12 @@ def finish(
 
     network, task = outcome.network, prepared.task
     parts = place_parts(prepared.parts, network.device) if prepared.parts.train.device != network.device else prepared.parts
-    judged = {
-        name: task.evaluate(network, part, seed=settings.seed, reference=parts.train)
-        for name, part in (("validation", parts.valid), ("test", parts.test))
-        if part is not None and len(part)
-    }
+    with hearing(listen):
+        judged = {
+            name: task.evaluate(network, part, seed=settings.seed, reference=parts.train)
+            for name, part in (("validation", parts.valid), ("test", parts.test))
+            if part is not None and len(part)
+        }
     final = judged.get("test") or judged.get("validation")
     names = {"valid": "validation", "test": "test"}
     answers = {part: judged[name].predictions for part, name in names.items() if name in judged}

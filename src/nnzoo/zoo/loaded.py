@@ -16,7 +16,7 @@ from nnzoo.blocks.probe import Probe
 from nnzoo.core.abilities import Embeds, Encodes, Fills, Samples, Steps, Surprise, Translates
 from nnzoo.core.dataset import Batch, Dataset, move_batch
 from nnzoo.core.errors import ConfigError, DataError, RunError, about
-from nnzoo.core.events import Listener
+from nnzoo.core.events import Listener, hearing
 from nnzoo.core.fields import Classes, Image, Spec
 from nnzoo.core.network import Can, Network
 from nnzoo.core.seeds import generator
@@ -192,7 +192,8 @@ class Loaded:
             raise ConfigError(f"this {self.manifest.kind} writes no text; leave {of_texts} out")
         codes, labels = condition(self.spec, label, n)
         how = sampling_of(self.network, how)
-        made = draw(self.network, n, seed, None if codes is None else codes.to(self.network.device), **how)
+        with hearing(listen):
+            made = draw(self.network, n, seed, None if codes is None else codes.to(self.network.device), **how)
         name = self.spec.only("outputs", Image) or next(iter(self.spec.inputs))
         values = self.preprocessing.restore(name, made)
         origin = {

@@ -10,7 +10,7 @@ from nnzoo.comparing.judging.handing import makes_data, with_judge
 from nnzoo.comparing.judging.inception import fid, inception_from
 from nnzoo.comparing.judging.pictures import interval_of
 from nnzoo.core.errors import ConfigError, DataError
-from nnzoo.core.events import Event
+from nnzoo.core.events import Event, hearing
 from nnzoo.data.prepare import prepare
 from nnzoo.zoo.verbs import Run, opened
 
@@ -45,7 +45,8 @@ def judge(
     task, device = with_judge(prepared, listen), model.network.device
     if task.judge is not None:
         task.judge.learn(str(device), listen)
-    found = task.evaluate(model.network, test.to(device), seed, prepared.parts.train)
+    with hearing(listen):
+        found = task.evaluate(model.network, test.to(device), seed, prepared.parts.train)
     scores = {task.metric: found.scores[task.metric], **found.scores}
     if "draws" in found.extra:
         low, high = interval_of(found)
