@@ -33,7 +33,7 @@ def orthogonal(u: Tensor) -> Tensor:
     tall = x_RC.shape[0] > x_RC.shape[1]
     if tall:
         x_RC = x_RC.T
-    if x_RC.is_cuda or x_RC.shape[0] * x_RC.numel() > SMALL:
+    if x_RC.device.type != "cpu" or x_RC.shape[0] * x_RC.numel() > SMALL:
         x_RC = x_RC.bfloat16()
     x_RC = x_RC / (x_RC.norm() + 1e-7)
     for _ in range(STEPS):
