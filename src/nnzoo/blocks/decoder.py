@@ -172,9 +172,9 @@ class Decoder(Network):
         return loss.sum, torch.as_tensor(loss.weight)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Compile the layers, which all learning goes through: they are alike, so that one compilation serves them all."""
-        for block in self.layers:
-            block.compile(*args, **kwargs)
+        """Compile what it learns by as one: from symbols to nats, or to what it answers."""
+        vars(self)["next_loss"] = torch.compile(self.next_loss, *args, **kwargs)
+        super().compile(*args, **kwargs)
 
     def layer(self, block: nn.Module, *given: Any) -> Any:
         """A layer's result; under `recompute`, while it learns, nothing of its inside is kept."""

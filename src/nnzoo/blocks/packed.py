@@ -77,8 +77,8 @@ def _product(weight: Tensor, bias: Tensor | None, rows: int) -> Callable[[Tensor
 
 
 def _transposed(weight: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
-    laid_out_KN = weight.detach().t().contiguous()
-    return lambda x: F.linear(x, laid_out_KN.t(), bias)
+    laid_out_NK = weight.detach().t().contiguous().t()
+    return lambda x: F.linear(x, laid_out_NK, bias)
 
 
 def _packed(weight: Tensor, bias: Tensor | None, rows: int) -> Callable[[Tensor], Tensor]:

@@ -27,6 +27,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nnzoo.blocks.direct import direct
 from nnzoo.blocks.packed import packed
 from nnzoo.core.errors import ConfigError, RunError
 from nnzoo.core.fields import Tokens
@@ -39,7 +40,7 @@ BELOW_ONE = 1 - 2**-23  # the greatest chance whose product with a sum in single
 Heard = Callable[[int, int], Any]
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def write(
     network: Any,
     prompts: Sequence[Sequence[int]],
@@ -79,7 +80,7 @@ def write(
     was_training = network.training
     network.eval()
     lengths = [len(row) for row in rows]
-    with packed(network, len(rows), tokens):
+    with packed(network, len(rows), tokens), direct(network):
         _go_on(network, rows, choice, tokens, seed, {*never, *field.begins}, heard)
     if was_training:
         network.train()

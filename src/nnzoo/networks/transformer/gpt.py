@@ -20,11 +20,11 @@ import math
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from nnzoo.blocks.attention import Attend, join
 from nnzoo.blocks.cache import Cache
 from nnzoo.blocks.decoder import Decoder, DecoderConfig
+from nnzoo.blocks.gelu import gelu
 from nnzoo.blocks.packed import Tied
 from nnzoo.blocks.probe import Probe
 from nnzoo.core.errors import ConfigError
@@ -53,12 +53,13 @@ class Block(nn.Module):
         self.out = Probe()
 
     def forward(self, x_BTD: Tensor, cache: Cache | None = None, layer: int = 0) -> Tensor:
-        qkv_BTE = self.qkv(self.norm1(x_BTD))
-        q_BHTK, k_BHSK, v_BHSK = qkv_BTE.unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind()
+        B, T, D = x_BTD.shape
+        parts = self.qkv(self.norm1(x_BTD)).split(D, 2)
+        q_BHTK, k_BHSK, v_BHSK = (part_BTD.view(B, T, self.heads, -1).transpose(1, 2) for part_BTD in parts)
         if cache is not None:
             k_BHSK, v_BHSK = cache.put(layer, k_BHSK, v_BHSK)
         x_BTD = x_BTD + self.drop(self.proj(join(self.attend(q_BHTK, k_BHSK, v_BHSK, causal=True))))
-        return self.out(x_BTD + self.drop(self.down(F.gelu(self.up(self.norm2(x_BTD)), approximate="tanh"))))
+        return self.out(x_BTD + self.drop(self.down(gelu(self.up(self.norm2(x_BTD))))))
 
 
 class GPT(Decoder):
