@@ -19,6 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nnzoo.blocks.direct import direct
+from nnzoo.blocks.packed import packed
 from nnzoo.core.errors import ConfigError
 from nnzoo.core.fields import Tokens
 from nnzoo.tasks._writing import begun, read
@@ -27,7 +29,7 @@ ALPHA = 0.6  # Wu et al. found .6 to .7 best
 Answers = list[tuple[float, list[int]]]
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def search(
     network: Any, inputs: dict[str, Any], beam: int = 4, longest: int | None = None, alpha: float = ALPHA
 ) -> list[list[int]]:
@@ -42,13 +44,14 @@ def search(
     network.eval()
     state = network.read_source(inputs)
     first_R = torch.full((len(state[0]),), field.start, device=state[0].device)
-    answers = _search(network, state, first_R, field.end, field.unwritten, beam, most, alpha)
+    with packed(network, len(first_R) * beam, most), direct(network):
+        answers = _search(network, state, first_R, field.end, field.unwritten, beam, most, alpha)
     if was_training:
         network.train()
     return answers
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def write_best(
     network: Any,
     prompts: Sequence[Sequence[int]],
@@ -75,12 +78,13 @@ def write_best(
     was_training = network.training
     network.eval()
     written: list[list[int]] = []
-    for row in rows if tokens else ():
-        state = network.start(1, room)
-        if len(row) > 1:
-            state, _ = read(network, state, torch.tensor([row[:-1]], device=network.device))
-        end = field.end if field.lines or field.all_written else None
-        written += _search(network, state, torch.tensor(row[-1:], device=network.device), end, forbidden, beam, tokens, alpha)
+    end = field.end if field.lines or field.all_written else None
+    with packed(network, beam, tokens), direct(network):
+        for row in rows if tokens else ():
+            state = network.start(1, room)
+            if len(row) > 1:
+                state, _ = read(network, state, torch.tensor([row[:-1]], device=network.device))
+            written += _search(network, state, torch.tensor(row[-1:], device=network.device), end, forbidden, beam, tokens, alpha)
     if was_training:
         network.train()
     return written or [[] for _ in rows]
