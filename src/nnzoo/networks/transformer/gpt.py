@@ -10,8 +10,7 @@ layout is that of GPT-2, whose weights it takes.
 
 What is read, answered and written, and how it learns, is that of all decoders: `blocks/decoder.py`.
 
-Shapes: B batch, T symbols, S symbols seen, D width, H heads, K width of a head, V vocabulary,
-E = 3 D queries, keys and values side by side.
+Shapes: B batch, T symbols, S symbols seen, D width, H heads, K width of a head, V vocabulary.
 """
 
 from __future__ import annotations
