@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -70,6 +71,16 @@ def test_modules_are_back_after_a_failure_and_learn(network: nn.Module):
     network.train()
     sum(output.sum() for output in network({"text": sequences(written)}).values()).backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+def test_threads_write_one_after_the_other_what_each_would_write_alone(network: nn.Module):
+    def written(seed: int) -> list[list[int]]:
+        return write(network, [[1, 2, 3]], tokens=60, seed=seed, opening=4, never=())
+
+    alone = [written(seed) for seed in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(written, range(8))) == alone
+    assert not any("forward" in vars(module) for module in network.modules())
 
 
 def sequences(rows: list[list[int]]) -> Sequences:

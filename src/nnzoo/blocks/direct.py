@@ -5,23 +5,38 @@ called as a module: looked up by name in three tables, asked for hooks, and then
 `forward` and no more, so that is what stands under its name while the context lasts. Two thirds of the time of a 4 x 128 GPT
 are left, and the numbers are the same to the bit.
 
-Layers are exchanged whose parameters nobody asks them for; those that somebody has hooked stay.
+Layers are exchanged whose parameters nobody asks them for; those that somebody has hooked stay. Of two threads that write with one
+network the second waits for the first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Lock, RLock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from torch import nn
 
 from nnzoo.blocks.attention import Attend
-from nnzoo.blocks.packed import Tied
+from nnzoo.blocks.packed import Tied, packed
 from nnzoo.blocks.probe import Probe
 
 _RUN = (nn.Linear, Tied, nn.LayerNorm, nn.RMSNorm, Attend)
 _PASS = (nn.Identity, nn.Dropout, Probe)  # what does nothing in a network that does not learn
+
+_turns: WeakKeyDictionary[object, Any] = WeakKeyDictionary()  # a lock for each network that has written
+_turns_change = Lock()
+
+
+@contextmanager
+def written_with(network: object, rows: int, times: int) -> Iterator[None]:
+    """While it lasts, the network multiplies `rows` rows by matrices laid out for them, `times` times or so, in plain calls."""
+    with _turns_change:
+        turn = _turns.setdefault(network, RLock())
+    with turn, packed(network, rows, times), direct(network):
+        yield
 
 
 @contextmanager

@@ -19,8 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nnzoo.blocks.direct import direct
-from nnzoo.blocks.packed import packed
+from nnzoo.blocks.direct import written_with
 from nnzoo.core.errors import ConfigError
 from nnzoo.core.fields import Tokens
 from nnzoo.tasks._writing import begun, read
@@ -44,7 +43,7 @@ def search(
     network.eval()
     state = network.read_source(inputs)
     first_R = torch.full((len(state[0]),), field.start, device=state[0].device)
-    with packed(network, len(first_R) * beam, most), direct(network):
+    with written_with(network, len(first_R) * beam, most):
         answers = _search(network, state, first_R, field.end, field.unwritten, beam, most, alpha)
     if was_training:
         network.train()
@@ -79,7 +78,7 @@ def write_best(
     network.eval()
     written: list[list[int]] = []
     end = field.end if field.lines or field.all_written else None
-    with packed(network, beam, tokens), direct(network):
+    with written_with(network, beam, tokens):
         for row in rows if tokens else ():
             state = network.start(1, room)
             if len(row) > 1:

@@ -27,8 +27,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nnzoo.blocks.direct import direct
-from nnzoo.blocks.packed import packed
+from nnzoo.blocks.direct import written_with
 from nnzoo.core.errors import ConfigError, RunError
 from nnzoo.core.fields import Tokens
 from nnzoo.core.seeds import generator
@@ -80,7 +79,7 @@ def write(
     was_training = network.training
     network.eval()
     lengths = [len(row) for row in rows]
-    with packed(network, len(rows), tokens), direct(network):
+    with written_with(network, len(rows), tokens):
         _go_on(network, rows, choice, tokens, seed, {*never, *field.begins}, heard)
     if was_training:
         network.train()
