@@ -18,24 +18,26 @@ from torch import Tensor
 from torch.nn import functional as F
 
 K, C = math.sqrt(2 / math.pi), 0.044715
-PIECE = 65_536  # numbers, 256 kB; five such pieces are worked on at once
+PIECE = 65_536  # numbers of a thread, 256 kB; five such pieces are worked on at once
 LEAST = 16_384  # numbers, below which seven calls cost more than they save
 
 
 def gelu(x: Tensor) -> Tensor:
     """gelu(x), of any shape. Raises RuntimeError where the derivative made here is to be derived once more."""
-    here = x.device.type == "cpu" and x.dtype == torch.float32 and x.numel() >= LEAST and x.is_contiguous()
     learns = torch.is_grad_enabled() and x.requires_grad
-    if here and learns and not torch.compiler.is_compiling():  # a compiler makes one loop of the library's
-        return _Gelu.apply(x)  # type: ignore[no-any-return, no-untyped-call]
-    return F.gelu(x, approximate="tanh")
+    if not learns or x.dtype != torch.float32 or x.device.type != "cpu" or x.numel() < LEAST or not x.is_contiguous():
+        return F.gelu(x, approximate="tanh")
+    if torch.compiler.is_compiling():  # it makes one loop of the library's
+        return F.gelu(x, approximate="tanh")
+    return _Gelu.apply(x)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _Gelu(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         result, slope, k2, k4 = torch.empty_like(x), torch.empty_like(x), x.new_tensor(2 * K), x.new_tensor(-4 * K)
-        for x_N, result_N, slope_N in zip(*(whole.view(-1).split(PIECE) for whole in (x, result, slope))):
+        piece = PIECE * torch.get_num_threads()
+        for x_N, result_N, slope_N in zip(*(whole.view(-1).split(piece) for whole in (x, result, slope))):
             w_N = torch.addcmul(k2, x_N, x_N, value=2 * K * C)
             s_N = torch.mul(w_N, x_N).sigmoid_()
             torch.mul(x_N, s_N, out=result_N)
