@@ -2,8 +2,8 @@
 
 A symbol of one row costs a small network a few microseconds a product, and as much again for every time that a layer is found and
 called as a module: looked up by name in three tables, asked for hooks, and then run. With nothing hooked to it this is its
-`forward` and no more, so that is what stands under its name while the context lasts. Two thirds of the time of a 4 x 128 GPT
-are left, and the numbers are the same to the bit.
+`forward` and no more, so that is what stands under its name while the context lasts. The numbers are the same to the bit, and a GPT
+of 4 x 128 writes one row in two thirds of the time (in torch's inference mode, which is part of that).
 
 Layers are exchanged whose parameters nobody asks them for; those that somebody has hooked stay. Of two threads that write with one
 network the second waits for the first.
