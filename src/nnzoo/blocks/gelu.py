@@ -5,7 +5,7 @@
 
 The library's kernel takes a slow tanh, once on the way and once more on the way back: a fifth of a step of a small GPT. Here, where
 a processor learns, the derivative is made along with the value, piece by piece in the cache, and kept in place of x: 1.5 times as
-fast in all, and no more memory. Elsewhere the library does it.
+fast in all on one thread, on two little faster in a small network; no more memory. Elsewhere the library does it.
 """
 
 from __future__ import annotations
