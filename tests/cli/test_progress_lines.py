@@ -18,7 +18,7 @@ from nnzoo.data.fetch import Fetching
 STAGE: list[Event] = [
     StageStarted(0, "codec", 2, 200, 20, "60s"),
     Progress(0, 50, 200, 2, 0.75, 83.0),
-    Validated(0, 60, 3, 0.7, 0.625, True, 4.0),
+    Validated(0, 60, 200, 3, 0.7, 0.625, True, 4.0),
     Progress(0, 70, 200, 3, 0.5, 60.0),
     Warned("the sun is bright"),
     StageEnded(0, 200, "the planned length was reached", 12.34),

@@ -62,7 +62,7 @@ def racing(kind: str, seed: int = 0, trial: int | None = None, **config: Any) ->
 
 def look(step: int, valid: float) -> Validated:
     """A look at the validation part."""
-    return Validated(0, step, 1, 1.0, valid, True, 0.1)
+    return Validated(0, step, 10, 1, 1.0, valid, True, 0.1)
 
 
 STAGE = StageStarted(0, "learn", 1, 10, 1, "10steps")

@@ -210,8 +210,8 @@ def test_the_ceiling_is_the_median_of_finished_trials_and_spares_the_beginning_a
     assert ceilings[8] == pytest.approx((0.2 + 1 + 0.2 + 2) / 2)
 
 
-def look(step, valid, stage=1):
-    return Validated(stage, step, 0, None, valid, True, 0.0)
+def look(step, valid, stage=1, steps=100):
+    return Validated(stage, step, steps, 0, None, valid, True, 0.0)
 
 
 def test_looks_keep_the_best_loss_by_tenths_of_the_last_stage():
@@ -220,8 +220,16 @@ def test_looks_keep_the_best_loss_by_tenths_of_the_last_stage():
     looks(look(50, 0.001, stage=0))
     looks(StageStarted(1, "learn", 2, 200, 10, "b"))
     for step, valid in ((10, 5.0), (20, 7.0), (60, 3.0), (70, float("nan")), (80, None), (90, 4.0)):
-        looks(look(step, valid))
+        looks(look(step, valid, steps=200))
     assert looks.best == (5.0, 3.0, 3.0, 3.0)
+
+
+def test_tenths_are_of_the_length_as_it_is_planned_now():
+    looks = Looks((math.inf,) * TENTHS)
+    looks(StageStarted(0, "learn", 1, 10, 10, "1s"))  # a step was quicker than it had been timed: the plan grows
+    for step, steps in ((5, 10), (12, 24), (18, 24), (24, 24)):
+        looks(look(step, 1.0, stage=0, steps=steps))
+    assert len(looks.best) == TENTHS
 
 
 def test_a_trial_is_given_up_where_its_best_is_above_the_ceiling():

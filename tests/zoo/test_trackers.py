@@ -246,7 +246,7 @@ def test_a_record_that_fails_is_given_up_with_one_warning(tmp_path: Path) -> Non
     tracking = Tracking([record], tmp_path, listen=[heard.append])
     tracking(StageStarted(0, "learn", 1, 10, 1, "10steps"))
     for step in (1, 2, 3):
-        tracking(Validated(0, step, 1, 0.5, 0.4, True, 0.1))
+        tracking(Validated(0, step, 10, 1, 0.5, 0.4, True, 0.1))
         tracking(Saved(0, step, "checkpoint"))
     tracking.end("FINISHED")
     assert [(figure.name, figure.step) for figure in record.figures] == [("loss/train", 1), ("loss/valid", 1)]
@@ -256,10 +256,10 @@ def test_a_record_that_fails_is_given_up_with_one_warning(tmp_path: Path) -> Non
 def test_figures_wait_for_a_second_or_a_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     record = Full()
     tracking = Tracking([record])
-    tracking(Validated(0, 1, 1, 0.5, None, True, 0.1, {"odd: name!": 2.0}))
+    tracking(Validated(0, 1, 10, 1, 0.5, None, True, 0.1, {"odd: name!": 2.0}))
     assert not record.figures
     monkeypatch.setattr("nnzoo.zoo.trackers.EVERY", 0.0)
-    tracking(Validated(0, 2, 1, 0.4, None, True, 0.2))
+    tracking(Validated(0, 2, 10, 1, 0.4, None, True, 0.2))
     assert [(figure.name, figure.step) for figure in record.figures] == [("loss/train", 1), ("odd_ name_", 1), ("loss/train", 2)]
 
 
@@ -287,7 +287,7 @@ from nnzoo.zoo import fitting
 
 with fitting.tracking(fitting.known_trackers(None), Path("run"), {"kind": "mlp"}) as tracker:
     tracker(StageStarted(0, "learn", 1, 10, 1, "10steps", 5))
-    tracker(Validated(0, 10, 1, 0.5, 0.4, True, 0.1))
+    tracker(Validated(0, 10, 10, 1, 0.5, 0.4, True, 0.1))
 print([name for name in ("mlflow", "tensorboard") if name in sys.modules])
 """
 

@@ -194,16 +194,16 @@ class Looks:
     """
 
     def __init__(self, ceilings: tuple[float, ...]):
-        self.ceilings, self.steps, self.lowest = ceilings, 0, math.inf
+        self.ceilings, self.last, self.lowest = ceilings, False, math.inf
         self.best: tuple[float, ...] = ()
 
     def __call__(self, event: Event) -> None:
         match event:
             case StageStarted():
-                self.steps = event.steps if event.stage == event.stages - 1 else 0
-            case Validated() if self.steps and event.valid is not None:
+                self.last = event.stage == event.stages - 1
+            case Validated() if self.last and event.valid is not None:
                 self.lowest = min(self.lowest, event.valid if math.isfinite(event.valid) else math.inf)
-                fresh = range(len(self.best), TENTHS * event.step // self.steps)  # one look may stand for several tenths
+                fresh = range(len(self.best), TENTHS * event.step // event.steps)  # one look may stand for several tenths
                 self.best += (self.lowest,) * len(fresh)
                 if any(self.lowest > self.ceilings[tenth] for tenth in fresh):
                     raise GivenUp

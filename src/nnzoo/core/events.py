@@ -42,11 +42,13 @@ class Progress(Event):
 
 @dataclass(frozen=True)
 class Validated(Event):
-    """A look at the validation part; `best` says whether these are the best weights so far, `rates` the learning rate of each
-    optimiser at the step before."""
+    """A look at the validation part; `steps` is the stage's length as it is planned now, which a budget of time may change on
+    the way; `best` says whether these are the best weights so far, `rates` the learning rate of each optimiser at the step before.
+    """
 
     stage: int
     step: int
+    steps: int
     epoch: int
     train: float | None
     valid: float | None

@@ -265,8 +265,8 @@ class _Run(Standing):
         )
         place.history.append(line)
         self.journal.write("look", best=better, **line)
-        rates = stepper.rates(place.step - 1)
-        self._tell(Validated(place.stage, place.step, place.epochs, train, valid, better, place.seconds, metrics, rates))
+        rates, steps = stepper.rates(place.step - 1), place.steps or place.step
+        self._tell(Validated(place.stage, place.step, steps, place.epochs, train, valid, better, place.seconds, metrics, rates))
         self._watch()
 
     def _watch(self) -> None:
