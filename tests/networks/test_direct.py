@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nnzoo.blocks.direct import direct
+from nnzoo.core.errors import RunError
 from nnzoo.core.fields import Sequences, Spec, Tokens
 from nnzoo.networks import find
 from nnzoo.tasks import find as find_task
@@ -71,6 +72,15 @@ def test_modules_are_back_after_a_failure_and_learn(network: nn.Module):
     network.train()
     sum(output.sum() for output in network({"text": sequences(written)}).values()).backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+def test_a_learning_network_that_fails_to_write_learns_on(network: nn.Module):
+    network.train()
+    with torch.no_grad():
+        network.layers[0].norm1.weight[0] = torch.nan
+    with pytest.raises(RunError, match="nan"):
+        write(network, [[1, 2, 3]], tokens=5, opening=4, never=())
+    assert all(module.training for module in network.modules())
 
 
 def test_threads_write_one_after_the_other_what_each_would_write_alone(network: nn.Module):

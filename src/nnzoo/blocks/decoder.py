@@ -173,8 +173,10 @@ class Decoder(Network):
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compile what it learns by as one: from symbols to nats, or to what it answers."""
-        vars(self)["next_loss"] = torch.compile(self.next_loss, *args, **kwargs)
-        super().compile(*args, **kwargs)
+        if self.writes:
+            vars(self)["next_loss"] = torch.compile(self.next_loss, *args, **kwargs)
+        else:
+            super().compile(*args, **kwargs)
 
     def layer(self, block: nn.Module, *given: Any) -> Any:
         """A layer's result; under `recompute`, while it learns, nothing of its inside is kept."""

@@ -31,12 +31,20 @@ _turns_change = Lock()
 
 
 @contextmanager
-def written_with(network: object, rows: int, times: int) -> Iterator[None]:
-    """While it lasts, the network multiplies `rows` rows by matrices laid out for them, `times` times or so, in plain calls."""
+def written_with(network: Any, rows: int, times: int) -> Iterator[None]:
+    """While it lasts, the network does not learn and multiplies `rows` rows by matrices laid out for them, `times` times or so, in
+    plain calls; then it is as it was."""
     with _turns_change:
         turn = _turns.setdefault(network, RLock())
-    with turn, packed(network, rows, times), direct(network):
-        yield
+    with turn:
+        was_training = network.training
+        network.eval()
+        try:
+            with packed(network, rows, times), direct(network):
+                yield
+        finally:
+            if was_training:
+                network.train()
 
 
 @contextmanager
@@ -56,7 +64,7 @@ def direct(network: object) -> Iterator[None]:
         yield
     finally:
         for parent, name in changed:
-            del vars(parent)[name]
+            vars(parent).pop(name, None)
 
 
 def _plain(module: nn.Module) -> Callable[..., Any] | None:

@@ -39,15 +39,10 @@ def search(
     (field,) = network.spec.outputs.values()
     assert isinstance(field, Tokens)
     most = field.longest * 3 // 2 if longest is None else longest
-    was_training = network.training
-    network.eval()
-    state = network.read_source(inputs)
-    first_R = torch.full((len(state[0]),), field.start, device=state[0].device)
-    with written_with(network, len(first_R) * beam, most):
-        answers = _search(network, state, first_R, field.end, field.unwritten, beam, most, alpha)
-    if was_training:
-        network.train()
-    return answers
+    rows = len(next(iter(inputs.values())).lengths_B)
+    with written_with(network, rows * beam, most):
+        first_R = torch.full((rows,), field.start, device=network.device)
+        return _search(network, network.read_source(inputs), first_R, field.end, field.unwritten, beam, most, alpha)
 
 
 @torch.inference_mode()
@@ -74,8 +69,6 @@ def write_best(
             f"a beam search needs prompt and text within the context of {context} symbols; ask for fewer, or leave it out"
         )
     forbidden = sorted({*never, *field.begins})
-    was_training = network.training
-    network.eval()
     written: list[list[int]] = []
     end = field.end if field.lines or field.all_written else None
     with written_with(network, beam, tokens):
@@ -84,8 +77,6 @@ def write_best(
             if len(row) > 1:
                 state, _ = read(network, state, torch.tensor([row[:-1]], device=network.device))
             written += _search(network, state, torch.tensor(row[-1:], device=network.device), end, forbidden, beam, tokens, alpha)
-    if was_training:
-        network.train()
     return written or [[] for _ in rows]
 
 

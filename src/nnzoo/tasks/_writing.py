@@ -76,13 +76,9 @@ def write(
     rows = [list(begun(prompt, field, opening, context)) for prompt in prompts for _ in range(n)]
     if not rows or tokens == 0:
         return [[] for _ in rows]
-    was_training = network.training
-    network.eval()
     lengths = [len(row) for row in rows]
     with written_with(network, len(rows), tokens):
         _go_on(network, rows, choice, tokens, seed, {*never, *field.begins}, heard)
-    if was_training:
-        network.train()
     return [row[length:] for row, length in zip(rows, lengths)]
 
 
