@@ -149,7 +149,7 @@ def test_it_learns_first_from_the_sources_alone_and_never_writes_a_mark() -> Non
     nats = net.span_loss(batch, Clock()).sum.item() / 64
     assert nats < 0.5 * math.log(6), f"{nats:.2f} nats a hidden symbol, which follows from its neighbours"
     taught = train(net, ready.parts, Settings(budget="20steps", device="cpu")).network
-    assert taught.taught(batch).shape[2] == ready.spec.outputs["target"].vocabulary
+    assert taught.taught(batch).shape[1] == ready.spec.outputs["target"].vocabulary
     assert int(taught(batch.inputs)["target"].max()) < ready.spec.outputs["target"].vocabulary
     with pytest.raises(ConfigError, match="pretrain needs both sides in the same units"):
         network(answer=Tokens(vocabulary=21, longest=12), pretrain=0.5)

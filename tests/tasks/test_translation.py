@@ -197,6 +197,10 @@ def test_nats_are_those_of_every_symbol_of_the_right_answer() -> None:
     loss = find("translation").loss({"target": logits}, batch)
     assert float(loss.sum) == pytest.approx(wanted, rel=1e-5) and float(loss.weight) == symbols
     assert float(F.cross_entropy(logits[1], batch.outputs["target"].tokens_BT[1, 1:], reduction="sum")) < float(loss.sum)
+    alone = find("translation").loss({"target": torch.cat([logits[0, :2], logits[1]])}, batch)  # without what predicts padding
+    assert float(alone.sum) == pytest.approx(float(loss.sum)) and float(alone.weight) == symbols
+    with pytest.raises(AssertionError, match="do not predict"):
+        find("translation").loss({"target": logits[:, 1:]}, batch)
 
 
 def test_what_it_is_judged_by_follows_from_the_units(monkeypatch: pytest.MonkeyPatch) -> None:

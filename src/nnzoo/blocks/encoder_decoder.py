@@ -156,9 +156,11 @@ class EncoderDecoder(Network):
     # ---- learning
 
     def taught(self, batch: Batch) -> Tensor:
-        """Logits (B T-1 V) of each symbol of the right answer after the first, given those before it."""
+        """Logits (M V) of each symbol of the right answers after the first, given those before it, row by row. What stands at
+        padding predicts nothing, and of a batch of sentences that is half: where many symbols are known, logits cost the most."""
         target: Sequences = batch.outputs[self.answer]
-        return self.logits(self.decode(target.tokens_BT[:, :-1], self.read(batch.inputs[self.name])))
+        h_BTD = self.decode(target.tokens_BT[:, :-1], self.read(batch.inputs[self.name]))
+        return self.logits(h_BTD[target.inside_BT[:, 1:]])
 
     def task_loss(self, batch: Batch, clock: Clock) -> Loss:
         """Nats of each symbol of the right answer, given the source and the symbols before it."""

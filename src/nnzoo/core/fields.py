@@ -34,6 +34,11 @@ class Sequences(NamedTuple):
     tokens_BT: Tensor
     lengths_B: Tensor
 
+    @property
+    def inside_BT(self) -> Tensor:
+        """Whether there is a symbol and no padding."""
+        return torch.arange(self.tokens_BT.shape[1], device=self.lengths_B.device) < self.lengths_B[:, None]
+
 
 class Course(NamedTuple):
     """Value of a `Series`: standardised numbers over time (B T C, float, padded with 0) and their lengths (B, long)."""

@@ -54,11 +54,10 @@ class TextToText(Task):
 
     def loss(self, outputs: dict[str, Tensor], batch: Batch) -> Loss:
         """Cross-entropy in nats summed over the symbols of the right answers; padding counts nowhere. The output holds logits
-        (B T-1 V): position t predicts symbol t + 1."""
-        ((name, logits_BTV),) = outputs.items()
-        nats_BT, right_BT, inside_BT = _read(logits_BTV, batch.outputs[name])
-        weight = inside_BT.sum()
-        return Loss(nats_BT.sum(), weight, {"accuracy": right_BT.detach().sum() / weight.clamp(min=1)})
+        (B T-1 V): position t predicts symbol t + 1; or those alone that predict a symbol and no padding (M V), row by row."""
+        ((name, logits),) = outputs.items()
+        nats_M, right_M = _read(logits, batch.outputs[name])
+        return Loss(nats_M.sum(), len(nats_M), {"accuracy": right_M.sum() / max(1, len(right_M))})
 
     @torch.no_grad()
     def evaluate(self, network: Any, dataset: Dataset, seed: int = 0, reference: Dataset | None = None) -> Evaluation:
@@ -71,15 +70,15 @@ class TextToText(Task):
             network.eval()
         answers: list[list[int]] = []
         truth: list[list[int]] = []
-        nats = symbols = 0.0
+        nats, symbols = 0.0, 0
         for batch in dataset.batches(AT_ONCE):
             target: Sequences = batch.outputs[name]
             answers += [_ended(row, field.end) for row in network(batch.inputs)[name].tolist()]
             truth += [row[1 : length - 1] for row, length in zip(target.tokens_BT.tolist(), target.lengths_B.tolist())]
             if hasattr(network, "read_source"):
                 logits_BTV, _ = network.step(network.read_source(batch.inputs), target.tokens_BT[:, :-1])
-                nats_BT, _, inside_BT = _read(logits_BTV.float(), target)
-                nats, symbols = nats + float(nats_BT.double().sum()), symbols + float(inside_BT.sum())
+                nats_M, _ = _read(logits_BTV.float(), target)
+                nats, symbols = nats + float(nats_M.double().sum()), symbols + len(nats_M)
         if was_training:
             network.train()
         scores, rows, extra = self._scores(answers, truth, field)
@@ -126,13 +125,14 @@ class TextToText(Task):
         return {name: [field.text(_ended(row, field.end)) for row in outputs[name].tolist()]}
 
 
-def _read(logits_BTV: Tensor, target: Sequences) -> tuple[Tensor, Tensor, Tensor]:
-    """Nats, hits and whether there is something to predict, at each place of the answers (B T-1)."""
-    next_BT = target.tokens_BT[:, 1:]
-    assert logits_BTV.shape[:2] == next_BT.shape, f"logits {tuple(logits_BTV.shape)} do not predict {tuple(next_BT.shape)} symbols"
-    inside_BT = torch.arange(1, target.tokens_BT.shape[1], device=next_BT.device) < target.lengths_B[:, None]
-    nats_BT = F.cross_entropy(logits_BTV.flatten(0, 1), next_BT.flatten(), reduction="none").view_as(next_BT) * inside_BT
-    return nats_BT, (logits_BTV.argmax(2) == next_BT) & inside_BT, inside_BT
+def _read(logits: Tensor, target: Sequences) -> tuple[Tensor, Tensor]:
+    """Nats and hits of the symbols that there are to predict (M)."""
+    next_BT, inside_BT = target.tokens_BT[:, 1:], target.inside_BT[:, 1:]
+    next_M = next_BT[inside_BT]
+    wanted = next_BT if logits.ndim == 3 else next_M
+    assert logits.shape[:-1] == wanted.shape, f"logits {tuple(logits.shape)} do not predict {tuple(wanted.shape)} symbols"
+    logits_MV = logits[inside_BT] if logits.ndim == 3 else logits
+    return F.cross_entropy(logits_MV, next_M, reduction="none"), logits_MV.detach().argmax(1) == next_M
 
 
 def _ended(codes: list[int], end: int) -> list[int]:

@@ -233,11 +233,9 @@ class T5(EncoderDecoder):
         texts = [[code for code in row[:length] if code not in frame] for row, length in rows]
         pairs = [hidden_spans(text, self.field.vocabulary) for text in texts]
         seen, wanted = (_padded([[frame[0], *pair[side], frame[1]] for pair in pairs], self.device) for side in (0, 1))
-        logits_BTV = self._of_all(self.decode(wanted.tokens_BT[:, :-1], self.read(seen)))
-        next_BT = wanted.tokens_BT[:, 1:]
-        inside_BT = torch.arange(1, wanted.tokens_BT.shape[1], device=self.device) < wanted.lengths_B[:, None]
-        next_BT = torch.where(inside_BT, next_BT, -100)  # what the loss passes over
-        return Loss(F.cross_entropy(logits_BTV.flatten(0, 1), next_BT.flatten(), reduction="sum"), inside_BT.sum())
+        h_BTD, inside_BT = self.decode(wanted.tokens_BT[:, :-1], self.read(seen)), wanted.inside_BT[:, 1:]
+        next_M = wanted.tokens_BT[:, 1:][inside_BT]
+        return Loss(F.cross_entropy(self._of_all(h_BTD[inside_BT]), next_M, reduction="sum"), len(next_M))
 
     def stages(self, task: Task) -> tuple[Stage, ...]:
         c, answering = self.config, super().stages(task)

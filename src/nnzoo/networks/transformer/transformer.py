@@ -163,13 +163,9 @@ class Transformer(EncoderDecoder):
         if not clock.training or not e:
             return super().task_loss(batch, clock)
         assert isinstance(target, Sequences)
-        logits_BTV, next_BT = self.taught(batch), target.tokens_BT[:, 1:]
-        inside_BT = torch.arange(1, target.tokens_BT.shape[1], device=next_BT.device) < target.lengths_B[:, None]
-        wanted_BT = torch.where(inside_BT, next_BT, -100)  # what the loss passes over
-        total = F.cross_entropy(logits_BTV.flatten(0, 1), wanted_BT.flatten(), reduction="sum", label_smoothing=e)
-        weight = inside_BT.sum()
-        right = (logits_BTV.detach().argmax(2) == wanted_BT).sum()
-        return Loss(total, weight, {"accuracy": right / weight.clamp(min=1)})
+        logits_MV, next_M = self.taught(batch), target.tokens_BT[:, 1:][target.inside_BT[:, 1:]]
+        total = F.cross_entropy(logits_MV, next_M, reduction="sum", label_smoothing=e)
+        return Loss(total, len(next_M), {"accuracy": (logits_MV.detach().argmax(1) == next_M).float().mean()})
 
     card = Card(
         idea="Reading and writing by attention alone: while it learns, all symbols of a text and its answer are worked on at once.",
