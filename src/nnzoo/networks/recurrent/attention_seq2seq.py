@@ -23,6 +23,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from nnzoo.blocks.greedy import greedy
 from nnzoo.blocks.probe import Probe
 from nnzoo.core.abilities import Translates
 from nnzoo.core.dataset import Batch
@@ -75,8 +76,7 @@ class Encoder(nn.Module):
 
     def forward(self, source: Sequences) -> tuple[Tensor, Tensor]:
         """Annotations, and where there is source and no padding (B S)."""
-        place_S = torch.arange(source.tokens_BT.shape[1], device=source.tokens_BT.device)
-        inside_BS = place_S < source.lengths_B[:, None]
+        place_S, inside_BS = torch.arange(source.tokens_BT.shape[1], device=source.tokens_BT.device), source.inside_BT
         mirror_BS = torch.where(
             inside_BS, source.lengths_B[:, None] - 1 - place_S, place_S
         )  # each row turned round in its own length
@@ -159,20 +159,9 @@ class AttentionSeq2Seq(Network):
     def forward(self, inputs: dict[str, Any]) -> dict[str, Tensor]:
         """The answer by its name, the likeliest symbol at every step: symbols (B T) without start, 0 after `end`; T is the length
         of the longest answer learned from."""
-        state, field = self.read_source(inputs), self.field
-        last_B = torch.full((len(state.s_BH),), field.start, device=self.device)
-        ended_B = torch.zeros_like(last_B, dtype=torch.bool)
-        written: list[Tensor] = []
-        for _ in range(field.longest - 1):
-            if not torch.compiler.is_exporting() and bool(ended_B.all()):
-                written.append(torch.zeros_like(last_B))  # nothing is left to write; a traced network goes on to the same end
-                continue
-            logits_B1V, state = self.step(state, last_B[:, None])
-            logits_BV = logits_B1V[:, 0].index_fill(1, torch.tensor(field.unwritten, device=self.device), -torch.inf)
-            last_B = torch.where(ended_B, 0, logits_BV.argmax(1))
-            ended_B = ended_B | (last_B == field.end)
-            written.append(last_B)
-        return {self.answer: torch.stack(written, 1)}
+        state = self.read_source(inputs)
+        first_B = torch.full((len(state.s_BH),), self.field.start, device=self.device)
+        return {self.answer: greedy(self.step, state, self.field, first_B)}
 
     # ---- learning
 
