@@ -37,9 +37,9 @@ PATIENCE = 40  # epochs: where to look in the source is often found only after a
 
 
 class EncoderDecoderConfig(NetworkConfig):
-    """Constants of the network and of its descent. `lr` None: .25 / width, .002 for 128. `dropout` makes steps longer and the
-    first passes over the pairs teach less; where there are to be ten or more, .1 to .2 are usual. `alike` puts texts of like length into a
-    batch: less padding where lengths differ much, as those of sentences do, but batches that are less mixed, from which rules of
+    """Constants of the network and of its descent. `lr` None: .25 / width, .002 for 128. `dropout` makes steps longer, and first
+    passes over the pairs teach less; where there are to be ten or more, .1 to .2 are usual. `alike` puts texts of like length into
+    a batch: less padding where lengths differ much, as those of sentences do, but batches that are less mixed, from which rules of
     short texts are learned slower."""
 
     width: int = Field(128, ge=1)  # D
