@@ -140,6 +140,11 @@ class AttentionSeq2Seq(Network):
 
     def step(self, state: State, symbols_BT: Tensor) -> tuple[Tensor, State]:
         """Read T symbols of the answer: logits of the symbol after each (B T V), and the state after the last."""
+        t_BTH, s_BH = self.follow(state, symbols_BT)
+        return self.next(t_BTH), state._replace(s_BH=s_BH)
+
+    def follow(self, state: State, symbols_BT: Tensor) -> tuple[Tensor, Tensor]:
+        """The read-out t after each of T symbols (B T H), and s after the last (B H)."""
         assert symbols_BT.ndim == 2 and len(symbols_BT) == len(state.s_BH)
         y_BTD, s_BH = self.drop(self.embed(symbols_BT)), state.s_BH
         states, contexts = [], []
@@ -150,7 +155,7 @@ class AttentionSeq2Seq(Network):
             contexts.append(c_BE)
         seen_BTR = torch.cat([torch.stack(states, 1), y_BTD, torch.stack(contexts, 1)], 2)
         t_BTH = self.readout(seen_BTR).unflatten(2, (-1, 2)).amax(3)
-        return self.next(self.drop(t_BTH)), state._replace(s_BH=s_BH)
+        return self.drop(t_BTH), s_BH
 
     def select(self, state: State, rows: Tensor) -> State:
         """The state of chosen rows, in that order."""
@@ -166,10 +171,10 @@ class AttentionSeq2Seq(Network):
     # ---- learning
 
     def task_loss(self, batch: Batch, clock: Clock) -> Loss:
-        """Nats of each symbol of the right answer, given the source and the symbols before it."""
+        """Nats of each symbol of the right answer, given the source and the symbols before it; of padding no logits are made."""
         target: Sequences = batch.outputs[self.answer]
-        logits_BTV, _ = self.step(self.read_source(batch.inputs), target.tokens_BT[:, :-1])
-        return self.task.loss({self.answer: logits_BTV}, batch)
+        t_BTH, _ = self.follow(self.read_source(batch.inputs), target.tokens_BT[:, :-1])
+        return self.task.loss({self.answer: self.next(t_BTH[target.inside_BT[:, 1:]])}, batch)
 
     def stages(self, task: Task) -> tuple[Stage, ...]:
         c = self.config
