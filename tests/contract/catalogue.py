@@ -233,7 +233,7 @@ SETTINGS: dict[str, dict[str, Any]] = {  # kinds, or kinds on some data, that wo
     "llama": {"width": 64, "layers": 2, "context": 16, "batch": 64, "lr": 4e-3, "dropout": 0.0},
     "pix2pix": {"width": 16, "lr": 1e-3},
     "rnn": {"hidden": 64},
-    "t5": {"width": 32, "layers": 1, "lr": 5e-3},
+    "t5": {"width": 32, "layers": 1, "dropout": 0.1, "lr": 5e-3, "weight_decay": 0.3},
     "tcn": {"hidden": 32},
     "text_cnn": {"width": 32, "detectors": 32},
     "transformer": {"width": 32, "layers": 1, "lr": 8e-3},
