@@ -126,11 +126,11 @@ def _tokens(spec: Spec) -> Tokens:
 
 def _read(logits_BTV: Tensor, sequence: Sequences, hits: bool = True) -> tuple[Tensor, Tensor, Tensor]:
     """Nats and hits (if wanted) at each predicted symbol (B T-1, 0 at padding), and how many symbols are predicted."""
-    tokens_BT, lengths_B = sequence
+    tokens_BT = sequence.tokens_BT
     next_BT = tokens_BT[:, 1:]
     logits_BTV = logits_BTV[:, : next_BT.shape[1]]
     assert logits_BTV.shape[:2] == next_BT.shape, f"logits {tuple(logits_BTV.shape)} do not predict tokens {tuple(tokens_BT.shape)}"
-    inside_BT = torch.arange(1, tokens_BT.shape[1], device=tokens_BT.device) < lengths_B[:, None]
+    inside_BT = sequence.inside_BT[:, 1:]
     nats_BT = F.cross_entropy(logits_BTV.flatten(0, 1), next_BT.flatten(), reduction="none").view_as(next_BT) * inside_BT
     return nats_BT, (logits_BTV.argmax(2) == next_BT) & inside_BT if hits else inside_BT, inside_BT.sum()
 
